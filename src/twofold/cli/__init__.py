@@ -1,0 +1,121 @@
+"""The command line: ``twofold COMMAND``; one file a command, found by its name."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+import sys
+from typing import Any
+
+from twofold import __version__
+from twofold.core.errors import TwofoldError, UsageError, nearest
+
+USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command and returns its exit status: 0, 1 for a failure, 2 for a misuse."""
+    words = [*(sys.argv[1:] if arguments is None else arguments)]  # the command "list" hides the type here
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        return _dispatch(words)
+    except UsageError as error:
+        return _fail(error, USAGE_ERROR, debug)
+    except TwofoldError as error:
+        return _fail(error, FAILURE, debug)
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILURE
+    except Exception as error:
+        return _fail(_unforeseen(error), FAILURE, debug)
+
+
+def commands() -> list[str]:
+    """Names of all commands."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_overview())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"twofold {__version__}")
+        return 0
+    name = words[0]
+    if name not in commands():
+        raise UsageError(f"no command is called '{name}'{nearest(name, commands())} (see: twofold --help)")
+    command = importlib.import_module(f"twofold.cli.{name}")
+    wants_words = inspect.signature(command.parser).parameters
+    parser = command.parser(words[1:]) if wants_words else command.parser()
+    try:
+        parsed = parse(parser, words[1:])
+    except SystemExit as stop:  # --help
+        return int(stop.code or 0)
+    status: int = command.run(parsed)
+    return status
+
+
+def parse(parser: Any, words: list[str]) -> Any:
+    """What the words mean to the parser; ``given`` holds what was said and not merely defaulted.
+
+    Raises:
+        UsageError: In one line, with the nearest flag where one is misspelt.
+    """
+    from jsonargparse import ArgumentError
+
+    parser.exit_on_error = False
+    _hyphens(parser)
+    try:
+        parsed = parser.parse_args(words)
+        parsed.given = parser.parse_args(words, defaults=False)
+        return parsed
+    except ArgumentError as error:
+        raise UsageError(_one_line(str(error), parser)) from error
+
+
+def _hyphens(parser: Any) -> None:
+    """Shows and takes ``--batch-size`` where a Python name has an underscore; that is taken too."""
+    for action in parser._actions:
+        aliases = [f.replace("_", "-") for f in action.option_strings if "_" in f]
+        parser._option_string_actions.update(dict.fromkeys(aliases, action))
+        action.option_strings = [f.replace("_", "-") for f in action.option_strings]
+
+
+def _one_line(message: str, parser: Any) -> str:
+    message = " ".join(message.split())
+    flags = [flag for action in parser._actions for flag in action.option_strings]
+    unknown = re.search(r"(--[\w.-]+)", message) if "nrecognized" in message else None
+    if unknown:
+        return f"there is no option {unknown[1]}{nearest(unknown[1], flags)}"
+    return message
+
+
+def _overview() -> str:
+    lines = [
+        "usage: twofold COMMAND [options]",
+        "",
+        "Learns image encoders from unlabelled images, and proves what they are worth.",
+        "",
+    ]
+    for name in commands():
+        summary = importlib.import_module(f"twofold.cli.{name}").SUMMARY
+        lines.append(f"  {name:<11} {summary}")
+    return "\n".join([*lines, "", "Start with: twofold quickstart", "Help on one: twofold COMMAND --help"])
+
+
+def _fail(error: BaseException, status: int, debug: bool) -> int:
+    if debug:
+        raise error
+    print(f"twofold: {error}", file=sys.stderr)
+    return status
+
+
+def _unforeseen(error: Exception) -> TwofoldError:
+    told = TwofoldError(f"{type(error).__name__}: {error} (run again with --debug for the whole story)")
+    told.__cause__ = error
+    return told

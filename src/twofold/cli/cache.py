@@ -1,0 +1,71 @@
+"""``twofold cache``: what decoded images take up, and how to get rid of them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from twofold.core.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from twofold.data.stores import Kept
+
+SUMMARY = "list or prune the stores of decoded images"
+
+_ACTIONS = ("list", "prune")
+
+
+def parser() -> "ArgumentParser":
+    """What to do, and with which stores."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="twofold cache", description=SUMMARY)
+    parser.add_argument(
+        "action", type=str, help="list, or prune: remove stores whose images are gone, or that are damaged"
+    )
+    parser.add_argument(
+        "--unused", type=float, metavar="DAYS", help="prune also what was not used for so long"
+    )
+    parser.add_argument("--all", action="store_true", help="prune every store")
+    return parser
+
+
+def run(args: "Namespace") -> int:
+    """Prints the stores, or removes those that are of no more use."""
+    from twofold.data.places import cache_root
+    from twofold.data.screen import readable
+    from twofold.data.stores import kept_in, prune
+
+    if args.action not in _ACTIONS:
+        raise UsageError(f"cannot {args.action} the cache{nearest(args.action, _ACTIONS)} (list or prune)")
+    root = cache_root()
+    stores = kept_in(root)
+    if args.action == "prune":
+        removed = prune(stores, unused_days=args.unused, everything=args.all)
+        for store in removed:
+            print(f"removed {store.folder.name} ({readable(store.size)})")
+        print(f"{readable(sum(store.size for store in removed))} freed in {root}")
+    elif stores:
+        _print(stores)
+        print(f"{readable(sum(store.size for store in stores))} in {root}")
+    else:
+        print(f"no decoded images in {root}")
+    return 0
+
+
+def _print(stores: "Sequence[Kept]") -> None:
+    from datetime import date
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from twofold.data.screen import readable
+
+    table = Table("store", "images", "size", "last used", box=None, pad_edge=False)
+    table.add_column("from", overflow="fold")
+    for store in stores:
+        day = date.fromtimestamp(store.used).isoformat()
+        place = escape(store.useless or store.place)
+        table.add_row(store.folder.name, f"{store.images:,}", readable(store.size), day, place)
+    Console(highlight=False).print(table)

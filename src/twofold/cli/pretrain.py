@@ -1,0 +1,147 @@
+"""``twofold pretrain``: from a pile of images to an encoder."""
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twofold.cli._show import LiveShow
+from twofold.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from twofold.core.run import RunFolder
+    from twofold.core.source import Source
+    from twofold.train.engine import Engine
+    from twofold.train.resolve import Request
+
+SUMMARY = "learn an encoder from images, without labels"
+
+
+def parser(words: list[str]) -> "ArgumentParser":
+    """Flags of the training and of the method that the words name."""
+    from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
+
+    from twofold.core import registry
+    from twofold.train.resolve import Request
+
+    method = registry.find("methods", _method_named(words))
+    parser = ArgumentParser(prog="twofold pretrain", description=SUMMARY)
+    parser.add_argument(
+        "data", nargs="?", type=str, help="folder, zip, tar, npy, npz or name (twofold list data)"
+    )
+    parser.add_argument("--config", action=ActionConfigFile, help="YAML file with any of these options")
+    parser.add_argument("--resume", type=str, metavar="RUN", help="go on with a stopped run")
+    parser.add_argument("--init", type=str, metavar="timm:NAME|RUN", help="start from these weights")
+    parser.add_argument("--out", type=str, default="runs", help="folder of all runs")
+    parser.add_argument(
+        "--labels", type=str, default="auto", help="auto, folders, none or FILE.csv: only for judging"
+    )
+    parser.add_argument("--store-size", type=int, help="short side of the decoded images in pixels")
+    parser.add_argument("--precision", type=str, default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--threads", type=int, help="threads inside one operation; by default all cores")
+    parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
+    parser.add_class_arguments(Request, skip={"arguments"}, as_positional=False)
+    parser.add_class_arguments(method, skip={"make_encoder"}, as_positional=False)
+    return parser
+
+
+def run(args: "Namespace") -> int:
+    """Trains or resumes; then judges where there are labels, and writes the report."""
+    from twofold.train.engine import Engine
+
+    engine = Engine.start(args.precision, threads=args.threads)
+    if args.resume:
+        return _resume(Path(args.resume), engine)
+    if not args.data:
+        raise UsageError("say which images: twofold pretrain DATA (or --resume RUN)")
+    return _start(args, engine)
+
+
+def _start(args: "Namespace", engine: "Engine") -> int:
+    from twofold.data import open_source
+    from twofold.train.pretrain import Stopped, prepare, start
+
+    opened = {"data": _absolute(args.data), "labels": args.labels, "store_size": args.store_size}
+    source = open_source(**opened)
+    command = shlex.join(["twofold", "pretrain", *sys.argv[2:]])
+    with LiveShow() as show:
+        prepared = prepare(
+            _request(args), source, opened, engine=engine, init=args.init, command=command, show=show
+        )
+        if args.dry_run:
+            print(json.dumps({**asdict(prepared.run), "key": prepared.run.key, **prepared.about}, indent=2))
+            return 0
+        try:
+            folder = start(prepared, Path(args.out), show)
+        except Stopped as stopped:
+            return _stopped(stopped.args[0])
+    return _finish(folder, source)
+
+
+def _resume(path: Path, engine: "Engine") -> int:
+    from twofold.core.run import RunFolder
+    from twofold.data import open_source
+    from twofold.train.pretrain import Stopped, resume
+
+    folder = RunFolder.open(path)
+    source = open_source(**folder.spec["data"]["open"])
+    with LiveShow() as show:
+        try:
+            resume(folder, source, engine, show)
+        except Stopped:
+            return _stopped(folder)
+    return _finish(folder, source)
+
+
+def _finish(folder: "RunFolder", source: "Source") -> int:
+    """Writes the report and says what to do next."""
+    from twofold.report.html import write_report
+
+    page = write_report(folder.path)
+    print(f"run     {folder.path}\nreport  {page}")
+    judge = f"twofold evaluate {folder.path}"
+    if not source.classes:
+        judge += " --data LABELLED_DATA"
+    print(f"next    {judge}")
+    return 0
+
+
+def _stopped(folder: "RunFolder") -> int:
+    print(f"stopped; go on with: twofold pretrain --resume {folder.path}", file=sys.stderr)
+    return 130
+
+
+def _request(args: "Namespace") -> "Request":
+    """What was typed or stands in the YAML file; what was not stays None and is chosen."""
+    from twofold.core import registry
+    from twofold.train.resolve import Request, hyper_parameters
+
+    given = vars(args.given)
+    known = hyper_parameters(registry.find("methods", args.method))
+    fields = {name: given[name] for name in Request.__dataclass_fields__ if name in given}
+    return Request(**fields, arguments={name: given[name] for name in known if name in given})
+
+
+def _method_named(words: list[str]) -> str:
+    """``--method`` among the words, or ``method:`` in the YAML file they name; SimCLR otherwise."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--method":
+            return following
+        if word.startswith("--method="):
+            return word.partition("=")[2]
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == "--config" and Path(following).is_file():
+            import yaml
+
+            named = (yaml.safe_load(Path(following).read_text(encoding="utf-8")) or {}).get("method")
+            return str(named or "simclr")
+    return "simclr"
+
+
+def _absolute(data: str) -> str:
+    """A path that still holds from another folder; names stay names."""
+    return str(Path(data).resolve()) if Path(data).exists() else data

@@ -1,0 +1,64 @@
+"""``twofold runs``: what has been trained, with its scores."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from twofold.core.run import RunFolder
+
+SUMMARY = "list the runs of a folder with method, data and scores"
+
+
+def parser() -> "ArgumentParser":
+    """One folder of runs."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="twofold runs", description=SUMMARY)
+    parser.add_argument("folder", nargs="?", type=str, default="runs", help="folder of all runs")
+    return parser
+
+
+def run(args: "Namespace") -> int:
+    """Prints one line a run, the oldest first."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from twofold.core.run import RunFolder
+
+    specs = sorted(Path(args.folder).glob("*/spec.json"))
+    if not specs:
+        print(f"no runs in {args.folder} (begin one with: twofold pretrain DATA)")
+        return 0
+    table = Table("run", "method", "data", "epochs", "state", "k-NN", "linear", box=None, pad_edge=False)
+    for path in specs:
+        table.add_row(*_row(RunFolder(path.parent)))
+    Console(highlight=False).print(table)
+    return 0
+
+
+def _row(folder: "RunFolder") -> tuple[str, ...]:
+    spec = folder.spec
+    log = list(folder.log())
+    done = log[-1]["step"] if log else 0
+    finished = (folder.path / "encoder.safetensors").is_file() and done >= spec["steps"]
+    state = "done" if finished else f"{100 * done // spec['steps']}%"
+    return (
+        folder.path.name,
+        spec["method"]["name"],
+        spec["data"]["name"],
+        f"{spec['epochs']:g}",
+        state,
+        _score(folder.scores(), folder.path.name, "knn"),
+        _score(folder.scores(), folder.path.name, "linear"),
+    )
+
+
+def _score(scores: list[dict[str, Any]], subject: str, evaluation: str) -> str:
+    found = [
+        s["value"]
+        for s in scores
+        if s["evaluation"] == evaluation and s["metric"] == "accuracy" and s["subject"].endswith(subject)
+    ]
+    return f"{100 * found[0]:.1f}" if found else "-"

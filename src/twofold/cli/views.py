@@ -1,0 +1,47 @@
+"""``twofold views``: what a method would see."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+SUMMARY = "draw a contact sheet of images and the views a method makes of them"
+
+
+def parser() -> "ArgumentParser":
+    """Data, method and where to write the picture."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="twofold views", description=SUMMARY)
+    parser.add_argument("data", type=str, help="folder, zip, tar, npy, npz or name")
+    parser.add_argument("--method", type=str, default="simclr", help="whose views (twofold list methods)")
+    parser.add_argument("--size", type=int, help="side of a global view in pixels")
+    parser.add_argument("--images", type=int, default=8, help="how many images")
+    parser.add_argument("--seed", type=int, default=0, help="of images and views")
+    parser.add_argument("--out", type=str, default="views.png", help="the picture's file")
+    return parser
+
+
+def run(args: "Namespace") -> int:
+    """Writes the picture."""
+    from pathlib import Path
+
+    from twofold.data import open_source
+    from twofold.data.splits import pretraining_images
+    from twofold.train.engine import Engine
+    from twofold.train.resolve import Request, resolve
+    from twofold.train.stream import Stream
+    from twofold.views.maker import ViewMaker
+    from twofold.views.sheet import contact_sheet
+
+    engine = Engine.start()
+    source = open_source(args.data)
+    images = pretraining_images(source)
+    request = Request(method=args.method, size=args.size, view_size=args.size, seed=args.seed)
+    resolved = resolve(request, source, len(images), accelerator=engine.device.type != "cpu")
+    maker = ViewMaker(resolved.recipe, seed=args.seed, view_size=resolved.view_size, channels=source.channels)
+    rows = Stream(images, maker, 1, args.seed).order(0)[: args.images]
+    pixels = images.read(rows)
+    contact_sheet(pixels, maker(pixels, rows, 0)).save(Path(args.out))
+    print(f"views   {args.out} ({resolved.recipe.name}, {resolved.view_size}x{resolved.view_size} pixels)")
+    return 0

@@ -1,0 +1,81 @@
+"""The one abstraction for a pretext task."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.recipe import Recipe
+
+
+@runtime_checkable
+class MakeEncoder(Protocol):
+    """Builds a fresh encoder of the run's architecture; keywords override what the run says."""
+
+    def __call__(self, **changes: Any) -> Any:
+        """An ``nn.encoder.Encoder``."""
+        ...
+
+
+class Method(nn.Module):
+    """A pretext task: encoder, heads and memories, and how a batch of views becomes a loss.
+
+    A subclass declares ``views``, builds its networks in ``__init__(make_encoder, *, ...)`` with the
+    paper's hyper-parameters as keyword-only arguments, and writes the paper's pseudo-code in
+    ``forward``. The loop calls, for every step: ``forward``, backward, ``before_step``, the
+    optimiser, ``after_step``.
+
+    Attributes:
+        views: The paper's recipe; a run may override it.
+        presets: Named sets of flags (of the method and of the run) for ``--preset``; ``small`` is
+            what a small machine and small images use when nothing else is asked for.
+        learns_from_labels: Whether ``batch.targets`` is filled.
+        revision: Raised when a fix changes what the method learns.
+        encoder: What is evaluated, embedded and exported.
+    """
+
+    views: ClassVar[Recipe]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    learns_from_labels: ClassVar[bool] = False
+    revision: ClassVar[int] = 1
+    encoder: nn.Module
+
+    def setup(self, items: int, classes: int, steps: int) -> None:
+        """Allocates what depends on the data: banks, memories, class heads. Default: nothing."""
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """The loss of one batch. State is only read and staged here, never changed.
+
+        (Batch-norm statistics are the exception: torch moves them in the forward pass.)
+        """
+        raise NotImplementedError
+
+    def before_step(self, progress: Progress) -> None:
+        """Runs after backward, before the optimiser: clipping, cancelled gradients."""
+
+    def after_step(self, progress: Progress) -> None:
+        """What gradients do not do: teacher, queue, bank, prototypes."""
+
+    def before_epoch(
+        self, epoch: int, embed: Callable[[], Float[Tensor, "n d"]]
+    ) -> Float[Tensor, " n"] | None:
+        """Runs before each epoch; ``embed()`` gives the encoder's features of all items.
+
+        Returns:
+            Sampling weights of the items for this epoch, or None for uniform.
+        """
+        return None
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Parameter groups for the optimiser; only parameters that should move.
+
+        A group may carry ``lr_scale`` and ``weight_decay_scale``: numbers, or functions of a
+        ``Progress`` (SimSiam's predictor keeps its rate: a function that undoes the schedule).
+        """
+        return [{"params": [p for p in self.parameters() if p.requires_grad]}]
+
+    def parts(self) -> dict[str, nn.Module]:
+        """Named modules that are saved beside the encoder: projector, predictor, prototypes ..."""
+        return {}

@@ -1,0 +1,139 @@
+"""A run: exactly what decides the weights, its key, and the folder it lives in."""
+
+import datetime
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from twofold.core.errors import TwofoldError
+from twofold.core.files import write_text
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that decides what is learned, resolved; the key is a hash of all of it.
+
+    Args:
+        method: ``name``, ``revision`` and constructor ``arguments``.
+        encoder: The encoder's spec.
+        data: ``name``, ``fingerprint``, ``images`` trained on, and how to open it again.
+        recipe: The views, as plain data.
+        view_size: Side of a global view in pixels.
+        optimizer: Its spec.
+        batch_size: Images a step, over all processes.
+        steps: Optimiser steps in all.
+        epochs: Passes over the data, for reading: ``steps`` decides.
+        seed: Of weights, order and views.
+        precision: ``fp32`` or ``bf16``.
+        parents: Runs or weights this one starts from.
+    """
+
+    method: dict[str, Any]
+    encoder: dict[str, Any]
+    data: dict[str, Any]
+    recipe: dict[str, Any]
+    view_size: int
+    optimizer: dict[str, Any]
+    batch_size: int
+    steps: int
+    epochs: float
+    seed: int
+    precision: str
+    parents: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits; equal for runs that must learn the same weights."""
+        content = asdict(self)
+        content["data"] = {"fingerprint": self.data["fingerprint"]}
+        del content["epochs"]
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+    @property
+    def folder_name(self) -> str:
+        """``<date>-<method>-<data>-s<seed>-<key>``."""
+        today = datetime.date.today().isoformat()
+        data = re.sub(r"[^A-Za-z0-9_.]+", "_", self.data["name"])[:40]
+        return f"{today}-{self.method['name']}-{data}-s{self.seed}-{self.key}"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run on disk: ``spec.json``, ``log.jsonl``, ``scores.json``, checkpoints, pictures."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, out: Path, run: Run, about: Mapping[str, Any]) -> "RunFolder":
+        """Makes the folder and writes the spec.
+
+        Args:
+            out: Folder of all runs.
+            run: What is hashed.
+            about: What is only recorded: versions, threads, the command.
+
+        Raises:
+            TwofoldError: If the very same run is there already.
+        """
+        same = sorted(out.glob(f"*-{run.key}")) if out.is_dir() else []
+        if same:
+            raise TwofoldError(
+                f"this very run exists already: {same[0]} (same method, data, settings and seed); "
+                f"go on with: twofold pretrain --resume {same[0]}, choose another --seed, or delete it"
+            )
+        folder = cls(out / run.folder_name)
+        spec = {**asdict(run), "key": run.key, **about}
+        try:
+            folder.path.mkdir(parents=True)
+            write_text(folder.path / "spec.json", json.dumps(spec, indent=2) + "\n")
+        except OSError as error:
+            raise TwofoldError(f"cannot write the run folder {folder.path}: {error.strerror}") from None
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """An existing run.
+
+        Raises:
+            TwofoldError: If there is no ``spec.json`` in it.
+        """
+        if not (path / "spec.json").is_file():
+            raise TwofoldError(f"{path} is not a run folder: it has no spec.json (see: twofold runs)")
+        return cls(path)
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The whole spec as written, with what was only recorded."""
+        loaded: dict[str, Any] = json.loads((self.path / "spec.json").read_text(encoding="utf-8"))
+        return loaded
+
+    @property
+    def run(self) -> Run:
+        """The spec as a ``Run``."""
+        spec = self.spec
+        return Run(**{name: spec[name] for name in Run.__dataclass_fields__})
+
+    def log(self) -> Iterator[dict[str, Any]]:
+        """Lines of ``log.jsonl``; a torn last line is left out."""
+        path = self.path / "log.jsonl"
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                return
+
+    def cut_log(self, step: int) -> None:
+        """Drops the lines after ``step``, which a resumed run will write again."""
+        kept = [json.dumps(line) for line in self.log() if line["step"] <= step]
+        write_text(self.path / "log.jsonl", "".join(f"{line}\n" for line in kept))
+
+    def scores(self) -> list[dict[str, Any]]:
+        """What ``scores.json`` holds; empty where nothing was judged yet."""
+        path = self.path / "scores.json"
+        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        return found

@@ -1,0 +1,137 @@
+"""Images inside of zip and tar files, read without unpacking them to files."""
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from twofold.core.errors import TwofoldError
+from twofold.data.layout import images_among, is_hidden
+from twofold.data.listing import Listing
+from twofold.data.picture import BrokenImage
+from twofold.data.screen import readable
+
+_LARGEST_MEMBER = 1 << 30  # bytes of one image file
+_LARGEST_RATIO = 200  # what one packed byte may become, beyond which it is taken for a bomb
+_SMALL = 64 << 20  # bytes; below this no ratio is suspicious
+
+_UNPACKERS: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZ": bz2.open,
+    b"\xfd7": lzma.open,
+}
+
+Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
+
+
+def list_zip(path: Path) -> Listing:
+    """Images in a zip file.
+
+    Raises:
+        TwofoldError: If the file is damaged or encrypted, or a member's path leads out of it.
+    """
+    try:
+        archive = zipfile.ZipFile(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise TwofoldError(f"{path} cannot be read as a zip file: {error}") from None
+    members = {one.filename: one for one in archive.infolist() if not one.is_dir()}
+    if any(one.flag_bits & 1 for one in members.values()):
+        archive.close()
+        raise TwofoldError(f"{path} is encrypted; unpack it and give the folder")
+
+    def read(member: zipfile.ZipInfo) -> bytes:
+        if member.file_size > _LARGEST_MEMBER or _is_bomb(member.file_size, member.compress_size):
+            raise BrokenImage(
+                f"refused: {readable(member.file_size)} unpacked looks like a decompression bomb"
+            )
+        return archive.read(member)
+
+    stamps = {name: f"{one.file_size}:{one.CRC:08x}" for name, one in members.items()}
+    return _listing(path, members, stamps, read, archive.close)
+
+
+def list_tar(path: Path) -> Listing:
+    """Images in a tar file; a compressed one is unpacked into a temporary tar file first.
+
+    Raises:
+        TwofoldError: If the file is damaged, or a member's path leads out of it.
+    """
+    try:
+        file = _plain(path)
+        with tarfile.open(fileobj=file, mode="r:") as archive:
+            members = {one.name: one for one in archive if one.isreg() and not one.issparse()}
+    except (OSError, EOFError, lzma.LZMAError, tarfile.TarError) as error:
+        raise TwofoldError(f"{path} cannot be read as a tar file: {error}") from None
+    lock = threading.Lock()
+
+    def read(member: tarfile.TarInfo) -> bytes:
+        if member.size > _LARGEST_MEMBER:
+            raise BrokenImage(f"refused: {readable(member.size)} is no image file")
+        with lock:
+            file.seek(member.offset_data)
+            return file.read(member.size)
+
+    stamps = {name: f"{one.size}:{one.mtime}" for name, one in members.items()}
+    return _listing(path, members, stamps, read, file.close)
+
+
+def _listing(
+    path: Path,
+    members: Mapping[str, Member],
+    stamps: Mapping[str, str],
+    read: Callable[[Member], bytes],
+    close: Callable[[], None],
+) -> Listing:
+    try:
+        names = {_inside(path, name): name for name in members}
+    except TwofoldError:
+        close()
+        raise
+    found = sorted(name for name in names if not any(map(is_hidden, name.split("/"))))
+    chosen, others = images_among(found)
+    images = [names[found[position]] for position in chosen]
+    return Listing(
+        paths=[found[position] for position in chosen],
+        stamps=[stamps[name] for name in images],
+        read=lambda item: read(members[images[item]]),
+        skipped=tuple(others),
+        close=close,
+    )
+
+
+def _inside(path: Path, name: str) -> str:
+    """The member's path with ``/``, unless it leads out of the archive."""
+    parts = name.replace("\\", "/").split("/")
+    if parts[0] == "" or ".." in parts or ":" in parts[0]:
+        raise TwofoldError(f"{path} is refused: its member '{name}' leads out of the archive")
+    return "/".join(part for part in parts if part not in ("", "."))
+
+
+def _is_bomb(unpacked: int, packed: int) -> bool:
+    return unpacked > max(_SMALL, _LARGEST_RATIO * packed)
+
+
+def _plain(path: Path) -> IO[bytes]:
+    """The tar file itself, or unpacked into a file that vanishes when it is closed, or with the process."""
+    with path.open("rb") as start:
+        unpack = _UNPACKERS.get(start.read(2))
+    if unpack is None:
+        return path.open("rb")
+    packed = path.stat().st_size
+    file = tempfile.TemporaryFile()  # noqa: SIM115  (the listing closes it)
+    try:
+        with unpack(path) as stream:
+            while block := stream.read(1 << 20):
+                file.write(block)
+                if _is_bomb(file.tell(), packed):
+                    raise TwofoldError(f"{path} is refused: it unpacks like a decompression bomb")
+    except BaseException:
+        file.close()
+        raise
+    return file

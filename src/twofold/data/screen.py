@@ -1,0 +1,49 @@
+"""What the user is told while data is opened."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class Advance(Protocol):
+    """Moves a progress bar on by some steps."""
+
+    def __call__(self, steps: int) -> None:
+        """Moves it."""
+
+
+class Screen:
+    """Lines and progress bars on stderr, or silence.
+
+    Args:
+        speaks: False says and draws nothing.
+    """
+
+    def __init__(self, speaks: bool = True) -> None:
+        self._console = Console(stderr=True, quiet=not speaks, soft_wrap=True, highlight=False)
+
+    def say(self, text: str) -> None:
+        """Prints one line."""
+        self._console.print(escape(text))
+
+    @contextmanager
+    def bar(self, what: str, total: int) -> Iterator[Advance]:
+        """A progress bar of ``total`` steps, drawn only on a terminal."""
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        shown = self._console.is_terminal and not self._console.quiet
+        with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
+            task = progress.add_task(what, total=total)
+            yield lambda steps: progress.advance(task, steps)
+
+
+def readable(size: float) -> str:
+    """Bytes in the unit a person would use, as ``146.5 MiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"

@@ -1,0 +1,98 @@
+"""Images in a numpy file."""
+
+import re
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from twofold.core.errors import TwofoldError, UsageError
+from twofold.data.labels import numbered
+from twofold.data.layout import SPLITS
+from twofold.data.listing import Listing, Origin, file_stamp, list_arrays, short_name
+
+_LABEL_WORDS = frozenset(["y", "label", "labels", "target", "targets", "class", "classes"])
+
+
+class Arrays:
+    """An .npy file of images (n h w, n h w c or n c h w), or an .npz file with images, labels and splits.
+
+    In an ``.npz`` file the names say what is what: ``images`` and ``labels``, ``x_train`` and
+    ``y_train``, ``test_images`` ...
+    """
+
+    def open(self, data: str) -> Origin:
+        """Looks at the file's size and time.
+
+        Raises:
+            UsageError: If there is no such file.
+        """
+        path = Path(data).expanduser().resolve()
+        if not path.is_file():
+            raise UsageError(f"there is no file {path}")
+        stamp = file_stamp(path)
+        return Origin(short_name(path.stem), str(path), stamp, lambda: _listing(path, stamp))
+
+
+def _listing(path: Path, stamp: str) -> Listing:
+    try:
+        if path.suffix.lower() == ".npy":
+            arrays = {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
+        else:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise TwofoldError(f"{path} cannot be read as a numpy file: {error}") from None
+    images, labels, others = _sorted_out(arrays)
+    if not images:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise TwofoldError(f"{path} holds no images (n h w, n h w c or n c h w), only: {shapes or 'nothing'}")
+    names = {split: _class_names(path, labels.get(split), len(images[split])) for split in images}
+    classes, numbers = numbered([name for split in images for name in names[split]])
+    ends = np.cumsum([len(array) for array in images.values()])[:-1]
+    parts = dict(zip(images, np.split(numbers, ends), strict=True))
+    listing = list_arrays({split: (images[split], parts[split]) for split in images}, classes, stamp)
+    return replace(listing, skipped=others)
+
+
+def _sorted_out(
+    arrays: dict[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], tuple[tuple[str, str], ...]]:
+    """Images by split, labels by split, and what is neither."""
+    images, labels, others = {}, {}, []
+    for name, array in arrays.items():
+        words = re.split(r"[^a-z0-9]+", name.lower())
+        split = next((SPLITS[word] for word in words if word in SPLITS), "train")
+        flat = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array
+        if _LABEL_WORDS.intersection(words) and flat.ndim == 1:
+            labels[split] = flat
+        elif array.ndim in (3, 4) and not _LABEL_WORDS.intersection(words) and split not in images:
+            images[split] = _channels_last(_narrow(array))
+        else:
+            others.append((name, f"an array of shape {array.shape} is neither images nor one label an image"))
+    return images, labels, tuple(others)
+
+
+def _narrow(array: np.ndarray) -> np.ndarray:
+    """Whole numbers from 0 to 255 are 8 bits, whatever they are kept in."""
+    if array.dtype == np.uint8 or not np.issubdtype(array.dtype, np.integer) or not array.size:
+        return array
+    return array.astype(np.uint8) if array.min() >= 0 and array.max() <= 255 else array
+
+
+def _channels_last(array: np.ndarray) -> np.ndarray:
+    """``n c h w`` turned to ``n h w c``; told apart by where a 1, 3 or 4 is."""
+    if array.ndim == 4 and array.shape[1] in (1, 3, 4) and array.shape[3] not in (1, 3, 4):
+        return array.transpose(0, 2, 3, 1)
+    return array
+
+
+def _class_names(path: Path, labels: np.ndarray | None, images: int) -> list[str]:
+    if labels is None:
+        return [""] * images
+    if len(labels) != images:
+        raise TwofoldError(f"{path} has {images} images but {len(labels)} labels in one split")
+    if np.issubdtype(labels.dtype, np.floating):
+        labels = labels.astype(np.int64)
+    return ["" if str(label) == "-1" else str(label) for label in labels.tolist()]

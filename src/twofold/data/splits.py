@@ -1,0 +1,155 @@
+"""What is learned from, what is fitted on and what is judged on."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.source import Images, Source
+from twofold.data.labels import read_column
+from twofold.data.parts import Joined, Part
+
+_HELD_OUT = 1 / 5
+
+
+def pretraining_images(source: Source) -> Images:
+    """``train`` and ``unlabelled`` one after the other, their labels withheld.
+
+    Raises:
+        TwofoldError: If the data has neither.
+    """
+    parts = [source.splits[name] for name in ("train", "unlabelled") if name in source.splits]
+    if not parts:
+        raise TwofoldError(
+            f"{source.name} has no images to learn from: neither a train nor an unlabelled split, "
+            f"only {', '.join(source.splits)}"
+        )
+    return Joined(parts)
+
+
+def judging_split(
+    source: Source, *, group_by: str | None = None, table: Path | None = None, seed: int = 0
+) -> tuple[str, Images, str, Images, str]:
+    """Which labelled images a probe is fitted on and which it is judged on.
+
+    Fitted on ``train``; judged on ``test`` where it has labels, else ``val``, else a fifth of the images
+    that is held out: the same share of each class. Where ``train`` has no labels, ``val`` takes its
+    place, then ``test``.
+
+    Args:
+        source: With labels.
+        group_by: Keeps images of one group on one side of the held-out fifth: a regular expression
+            whose first group, found in the path, names the image's group; or a column of ``table``.
+        table: The CSV file of labels.
+        seed: Of the held-out fifth.
+
+    Returns:
+        Name and images to fit on, name and images to judge on, and how they were chosen, in words.
+
+    Raises:
+        TwofoldError: If there are no labels, or too few groups.
+        UsageError: If ``group_by`` is neither a column nor a regular expression with a group.
+    """
+    labelled = {name: part for name, images in source.splits.items() if (part := _labelled(images))}
+    fit = next((name for name in ("train", "val", "test") if name in labelled), None)
+    if fit is None:
+        raise TwofoldError(
+            f"{source.name} has no labels to judge with: put the images into one folder a class, "
+            "or give --labels FILE.csv with lines of path,label"
+        )
+    judge = next((name for name in ("test", "val") if name in labelled and name != fit), None)
+    if judge is not None:
+        return fit, labelled[fit], judge, labelled[judge], f"fitted on {fit}, judged on {judge}"
+    whole = labelled[fit]
+    groups = None if group_by is None else _groups(whole.paths, group_by, table)
+    assert whole.labels is not None
+    held = held_out(whole.labels, groups, seed)
+    apart = "stratified by class" if groups is None else f"groups by '{group_by}' kept whole"
+    return (
+        fit,
+        Part(whole, np.flatnonzero(~held)),
+        f"{fit} (held out)",
+        Part(whole, np.flatnonzero(held)),
+        f"fitted on four fifths of {fit}, judged on the held-out fifth ({apart}, seed {seed})",
+    )
+
+
+def held_out(
+    labels: Int[np.ndarray, " n"], groups: Sequence[str] | None, seed: int
+) -> Bool[np.ndarray, " n"]:
+    """A fifth of each class; of whole groups, as near to that as they allow.
+
+    Raises:
+        TwofoldError: If there are not at least two images, or two groups.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    held = np.zeros(len(labels), bool)
+    if groups is None:
+        held[_fifth_of_each_class(labels, order)] = True
+        smallest = order[:1]
+    else:
+        members: dict[str, list[int]] = {}
+        for row in order.tolist():
+            members.setdefault(groups[row], []).append(row)
+        held[_fifth_in_groups(labels, list(members.values()))] = True
+        smallest = np.array(min(members.values(), key=len))
+    if not held.any():
+        held[smallest] = True
+    if held.all():
+        what = "group" if groups else "image"
+        raise TwofoldError(f"nothing can be held out for judging: there is only one labelled {what}")
+    return held
+
+
+def _fifth_of_each_class(
+    labels: Int[np.ndarray, " n"], order: Int[np.ndarray, " n"]
+) -> Int[np.ndarray, " m"]:
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    counts = np.bincount(labels)
+    first = np.cumsum(counts) - counts
+    rank = np.arange(len(labels)) - first[labels[by_class]]
+    chosen: np.ndarray = by_class[rank < np.rint(counts * _HELD_OUT)[labels[by_class]]]
+    return chosen
+
+
+def _fifth_in_groups(labels: Int[np.ndarray, " n"], members: Sequence[list[int]]) -> list[int]:
+    """Takes group after group as long as that brings the classes nearer to a fifth each."""
+    missing = np.bincount(labels) * _HELD_OUT
+    taken: list[int] = []
+    for rows in members:
+        classes, counts = np.unique(labels[rows], return_counts=True)
+        left = missing[classes] - counts
+        if np.abs(left).sum() < np.abs(missing[classes]).sum():
+            missing[classes] = left
+            taken += rows
+    return taken
+
+
+def _labelled(images: Images) -> Images | None:
+    """The images that have a label, if any."""
+    labels = images.labels
+    if labels is None or not (labels >= 0).any():
+        return None
+    return images if (labels >= 0).all() else Part(images, np.flatnonzero(labels >= 0))
+
+
+def _groups(paths: Sequence[str], group_by: str, table: Path | None) -> list[str]:
+    """Group of each image; an image without one is a group of its own."""
+    if table is not None and group_by.isidentifier():
+        values = read_column(table, paths, group_by)
+        return [values.get(row, path) for row, path in enumerate(paths)]
+    try:
+        pattern = re.compile(group_by)
+    except re.error as error:
+        raise UsageError(f"--group-by {group_by}: no regular expression: {error}") from None
+    if not pattern.groups:
+        raise UsageError(
+            f"--group-by {group_by}: put the part of the path that names the group in parentheses"
+        )
+    matches = [pattern.search(path) for path in paths]
+    if not any(matches):
+        raise UsageError(f"--group-by {group_by}: matches no path, as '{paths[0]}'")
+    return [path if match is None else str(match[1]) for match, path in zip(matches, paths, strict=True)]

@@ -1,0 +1,159 @@
+"""What can be judged: a run, a checkpoint, public weights, random weights, raw pixels."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.run import RunFolder
+from twofold.core.source import Source
+from twofold.evaluations._public import public_encoder
+from twofold.nn.encoder import Encoder
+from twofold.nn.weights import load_encoder
+from twofold.train.checkpoint import load_checkpoint
+
+RANDOM_ENCODERS = 3
+"""One random network may be lucky: their mean and spread are what counts."""
+
+_PIXEL_SIDE = 32
+_LARGEST_RANDOM = 224
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Something that turns images into vectors.
+
+    Args:
+        name: ``pixels``, ``random:NAME``, ``timm:NAME`` or a run's name.
+        size: Side in pixels of the views that it is given.
+        channels: Of these views.
+        make: The network in eval mode. A random one has the weights of that seed; others have but one.
+        seeds: Of the networks that are judged as one subject, by their mean; empty where there is but one.
+        encoder: The encoder's spec; None for raw pixels.
+        run: The run folder, where it is a run.
+    """
+
+    name: str
+    size: int
+    channels: int
+    make: Callable[[int], nn.Module]
+    seeds: tuple[int, ...] = ()
+    encoder: dict[str, Any] | None = None
+    run: Path | None = None
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """How it sees images, for the record."""
+        seen = f"{self.size}x{self.size} pixels"
+        if self.encoder is None:
+            seen += ", flattened, standardised by channel"
+        return {"view": seen, **({"random_seeds": list(self.seeds)} if self.seeds else {})}
+
+
+def resolve(text: str, source: Source) -> Subject:
+    """The subject that a user names.
+
+    Args:
+        text: A run folder, ``encoder.safetensors`` or ``last.ckpt``, ``timm:NAME``, ``random:NAME`` or ``pixels``.
+        source: The data, which decides what random networks and pixels look like.
+
+    Raises:
+        UsageError: If there is no such subject.
+        TwofoldError: If its weights cannot be read or had.
+    """
+    kind, _, name = text.partition(":")
+    if text == "pixels":
+        return pixels(source)
+    if kind == "random" and name:
+        return random_encoder(
+            {
+                "name": name,
+                "channels": source.channels,
+                "size": min(source.size, _LARGEST_RANDOM),
+                "mean": list(source.mean),
+                "std": list(source.std),
+            }
+        )
+    if kind == "timm" and name:
+        return _with_weights(text, public_encoder(name))
+    return _from_path(Path(text))
+
+
+def pixels(source: Source) -> Subject:
+    """The evaluation view at no more than 32x32, each channel standardised by the data's statistics, flattened."""
+    size = min(source.size, _PIXEL_SIDE)
+    return Subject("pixels", size, source.channels, lambda seed: _Pixels(source.mean, source.std).eval())
+
+
+def random_encoder(spec: dict[str, Any]) -> Subject:
+    """Untrained encoders of an architecture."""
+    seeds = tuple(range(RANDOM_ENCODERS))
+    return Subject(
+        f"random:{spec['name']}",
+        spec["size"],
+        spec["channels"],
+        lambda seed: _random(spec, seed),
+        seeds=seeds,
+        encoder=spec,
+    )
+
+
+def _from_path(path: Path) -> Subject:
+    if path.is_dir():
+        run = RunFolder.open(path).path
+        weights = run / "encoder.safetensors"
+        if not weights.is_file():
+            raise TwofoldError(
+                f"{path} has no encoder yet: its training was stopped; "
+                f"go on with: twofold pretrain --resume {path}, or judge {path / 'last.ckpt'}"
+            )
+        return _with_weights(run.resolve().name, load_encoder(weights), run)
+    if not path.is_file():
+        raise UsageError(
+            f"'{path}' is nothing to judge: neither a run folder, nor a checkpoint, "
+            "nor timm:NAME, random:NAME or pixels (see: twofold runs)"
+        )
+    encoder = _from_checkpoint(path) if path.suffix == ".ckpt" else load_encoder(path)
+    return _with_weights(f"{path.resolve().parent.name}/{path.name}", encoder)
+
+
+def _from_checkpoint(path: Path) -> Encoder:
+    """The encoder inside a training's checkpoint; the run around it says what it is."""
+    encoder = Encoder(**RunFolder.open(path.parent).run.encoder)
+    prefix = "encoder."
+    state = {
+        name.removeprefix(prefix): tensor
+        for name, tensor in load_checkpoint(path)["method"].items()
+        if name.startswith(prefix)
+    }
+    encoder.load_state_dict(state)
+    return encoder.eval()
+
+
+def _with_weights(name: str, encoder: Encoder, run: Path | None = None) -> Subject:
+    spec = encoder.spec
+    return Subject(name, spec["size"], spec["channels"], lambda seed: encoder, encoder=spec, run=run)
+
+
+def _random(spec: dict[str, Any], seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Encoder(**spec).eval()
+
+
+class _Pixels(nn.Module):
+    """The image itself as a vector."""
+
+    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d"]:
+        flat: Tensor = ((x - self.mean) / self.std).flatten(1)
+        return flat

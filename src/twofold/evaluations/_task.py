@@ -1,0 +1,118 @@
+"""What is judged on what: the same for every subject."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from twofold.core.errors import TwofoldError
+from twofold.core.source import Images, Source
+from twofold.data.splits import judging_split
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Task:
+    """Labelled images to fit on and to judge on.
+
+    Args:
+        fit: What probes see, and all that anything is selected on.
+        judge: What they are judged on.
+        classes: Names of the classes.
+        seed: Of every draw: of labels, of what is held out to select on.
+        protocol: Which data and which split, for the record.
+        notes: What a reader of the figures has to know.
+    """
+
+    fit: Images
+    judge: Images
+    classes: tuple[str, ...]
+    seed: int
+    protocol: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+class Embedded(NamedTuple):
+    """What an evaluation is given: one subject's features of both sides of the task.
+
+    Args:
+        subject: Name of what is judged.
+        task: What it is judged on.
+        fit: Features of the images to fit on.
+        judge: Features of the images to judge on.
+        protocol: The task's, and how the subject saw the images.
+    """
+
+    subject: str
+    task: Task
+    fit: Float[Tensor, "n d"]
+    judge: Float[Tensor, "m d"]
+    protocol: dict[str, Any]
+
+    @property
+    def fit_labels(self) -> Int[Tensor, " n"]:
+        """Classes of the images to fit on, where the features are."""
+        return torch.from_numpy(labels_of(self.task.fit)).to(self.fit.device)
+
+    @property
+    def judge_labels(self) -> Int[Tensor, " m"]:
+        """Classes of the images to judge on, where the features are."""
+        return torch.from_numpy(labels_of(self.task.judge)).to(self.judge.device)
+
+
+def make_task(
+    source: Source, *, group_by: str | None = None, table: Path | None = None, seed: int = 0
+) -> Task:
+    """The task that a data set's labels make.
+
+    Args:
+        source: With labels.
+        group_by: Keeps images of one group on one side where a fifth is held out: a regular expression or a
+            column of ``table``.
+        table: The CSV file of labels.
+        seed: Of every draw.
+
+    Raises:
+        TwofoldError: If the labels do not fit: none, one class, or classes to judge that cannot be learned.
+    """
+    fit_name, fit, judge_name, judge, how = judging_split(source, group_by=group_by, table=table, seed=seed)
+    learned, asked = set(labels_of(fit).tolist()), set(labels_of(judge).tolist())
+    if len(learned | asked) < 2:
+        only = source.classes[min(learned)]
+        raise TwofoldError(
+            f"all labelled images of {source.name} are of one class, '{only}': judging needs at least two"
+        )
+    if asked - learned:
+        raise TwofoldError(
+            f"{judge_name} has classes that {fit_name} has no image of, so that nothing could get them right: "
+            f"{_named(asked - learned, source.classes)}; are the class names spelt alike in both?"
+        )
+    protocol = {
+        "data": source.name,
+        "fingerprint": source.fingerprint,
+        "split": how,
+        "fit_images": len(fit),
+        "judge_images": len(judge),
+    }
+    unjudged = learned - asked
+    notes = (f"{judge_name} has no image of {_named(unjudged, source.classes)}",) if unjudged else ()
+    return Task(fit, judge, source.classes, seed, protocol, notes)
+
+
+def labels_of(images: Images) -> Int[np.ndarray, " n"]:
+    """Classes of images that all have one."""
+    labels = images.labels
+    assert labels is not None
+    return labels
+
+
+def _named(classes: set[int], names: tuple[str, ...]) -> str:
+    """The classes, the first few by name."""
+    shown = [f"'{names[number]}'" for number in sorted(classes)[:_NAMED]]
+    rest = len(classes) - len(shown)
+    return ", ".join(shown) + (f" and {rest} more" if rest else "")

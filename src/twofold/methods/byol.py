@@ -1,0 +1,64 @@
+"""BYOL: predict what a slowly moving copy of oneself makes of the other view; no negatives."""
+
+from typing import Any, ClassVar
+
+from torch import nn
+
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.method import MakeEncoder, Method
+from twofold.nn.groups import matrices_and_vectors
+from twofold.nn.heads import mlp
+from twofold.nn.norm import synchronise
+from twofold.nn.teacher import Teacher, cosine_momentum
+from twofold.objectives.regression import cosine_regression
+from twofold.views import recipes
+
+
+class BYOL(Method):
+    """BYOL, Grill et al., NeurIPS 2020, arXiv:2006.07733: bootstrap your own latent.
+
+    The online network predicts the target network's projection of the other view. The target is its
+    moving average, without the predictor.
+
+    Args:
+        make_encoder: Builds the encoder f.
+        momentum: tau_base, the target's momentum at the start; it rises to 1. Shorter runs want less
+            (0.99 for 300 epochs, 0.97 for 40).
+        hidden: Units of the hidden layers of the projector g and the predictor q.
+        out: Length of z, the output of g.
+    """
+
+    views = recipes.D
+    presets: ClassVar = {"small": {"momentum": 0.97, "hidden": 1024, "out": 128}}
+
+    def __init__(
+        self, make_encoder: MakeEncoder, *, momentum: float = 0.996, hidden: int = 4096, out: int = 256
+    ) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.encoder = encoder = make_encoder()
+        self.projector = mlp(encoder.width, hidden, out, bias=False)
+        self.predictor = mlp(out, hidden, out, bias=False)
+        self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
+        synchronise(self)
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """Regression of the target's projections, in both directions."""
+        x1, x2 = (view.pixels for view in batch.views)
+        z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
+        q1, q2 = self.predictor(z1), self.predictor(z2)
+        target1, target2 = self.teacher(x1), self.teacher(x2)
+        loss = cosine_regression(q1, target2) + cosine_regression(q2, target1)
+        return Step(loss, {"embedding": z1.detach()})
+
+    def after_step(self, progress: Progress) -> None:
+        """The target follows, ever more slowly."""
+        self.teacher.follow(cosine_momentum(self.momentum, progress))
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Biases and norms are neither decayed nor scaled by LARS, which the method depends on."""
+        return matrices_and_vectors(self)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The projector g and the predictor q."""
+        return {"projector": self.projector, "predictor": self.predictor}

@@ -1,0 +1,108 @@
+"""MoCo v2: a queue of keys from a slowly moving encoder, in place of a large batch."""
+
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from twofold.core import dist
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.method import MakeEncoder, Method
+from twofold.core.precision import cast_up
+from twofold.nn.heads import mlp
+from twofold.nn.norm import average_statistics, split
+from twofold.nn.queue import Queue
+from twofold.nn.teacher import Teacher
+from twofold.objectives.contrastive import info_nce
+from twofold.views import recipes
+
+
+class MoCoV2(Method):
+    """MoCo v2, Chen et al., 2020, arXiv:2003.04297 (MoCo: He et al., CVPR 2020, arXiv:1911.05722).
+
+    A query must find the key of the other view of its image among a long queue of past keys. Batch
+    norm sees small groups, and keys are grouped in another order than queries: else its statistics
+    would tell which group holds the answer.
+
+    Args:
+        make_encoder: Builds the query encoder f_q.
+        temperature: tau of InfoNCE.
+        momentum: m of the key encoder f_k. Short runs want less (0.99).
+        queue: K, number of past keys that serve as negatives. Small data want fewer (4096).
+        hidden: Units of the hidden layer of the head.
+        out: Length of q and k.
+        bn_splits: Groups that the whole batch makes for batch norm: the paper's 8 devices. The batch
+            must divide by it.
+        symmetric: Whether each view is the query once (the loss is then the mean of both).
+    """
+
+    views = recipes.B
+    presets: ClassVar = {
+        "small": {
+            "temperature": 0.2,
+            "momentum": 0.99,
+            "queue": 4096,
+            "hidden": 512,
+            "out": 128,
+            "bn_splits": 8,
+            "symmetric": True,
+        }
+    }
+
+    def __init__(
+        self,
+        make_encoder: MakeEncoder,
+        *,
+        temperature: float = 0.2,
+        momentum: float = 0.999,
+        queue: int = 65536,
+        hidden: int = 2048,
+        out: int = 128,
+        bn_splits: int = 8,
+        symmetric: bool = False,
+    ) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.momentum = momentum
+        self.symmetric = symmetric
+        self.encoder = encoder = make_encoder()
+        self.projector = mlp(encoder.width, hidden, out, norm=False)
+        self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
+        self.queue = Queue(queue, out)
+        split(self, bn_splits)
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """InfoNCE against the queue as it was before this batch."""
+        x1, x2 = (view.pixels for view in batch.views)
+        q1 = self.projector(self.encoder(x1))
+        k2 = self._keys(x2, progress)
+        loss, keys = self._contrast(q1, k2), k2
+        if self.symmetric:
+            q2 = self.projector(self.encoder(x2))
+            k1 = self._keys(x1, progress)
+            loss, keys = (loss + self._contrast(q2, k1)) / 2, torch.cat([k1, k2])
+        self.queue.stage(keys)
+        return Step(loss, {"embedding": q1.detach()})
+
+    def _contrast(self, q: Float[Tensor, "b d"], k: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
+        return info_nce(q, k[dist.rows(len(q))], self.queue.keys, self.temperature)
+
+    @torch.no_grad()
+    def _keys(self, x: Float[Tensor, "b c h w"], progress: Progress) -> Float[Tensor, "n d"]:
+        """Keys of the whole batch, computed in a shuffled order (MoCo, section 3.3)."""
+        everyone = dist.gather(x)
+        shuffle = torch.randperm(len(everyone), generator=torch.Generator().manual_seed(progress.step))
+        k = dist.gather(self.teacher(everyone[shuffle[dist.rows(len(x))]]))
+        return F.normalize(cast_up(k))[shuffle.argsort()]
+
+    def after_step(self, progress: Progress) -> None:
+        """The key encoder follows; the keys of this batch enter the queue."""
+        self.teacher.follow(self.momentum)
+        self.queue.write()
+        average_statistics(self)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The head of the query encoder."""
+        return {"projector": self.projector}

@@ -1,0 +1,120 @@
+"""PixPro: cells of two views that look at the same place must agree, after smoothing one of them."""
+
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.method import MakeEncoder, Method
+from twofold.nn.encoder import Encoder
+from twofold.nn.groups import matrices_and_vectors
+from twofold.nn.heads import mlp, pixel_mlp
+from twofold.nn.norm import synchronise
+from twofold.nn.teacher import Teacher, cosine_momentum
+from twofold.objectives.dense import cell_distances, cells, pixel_consistency, pixel_propagation
+from twofold.objectives.regression import cosine_regression
+from twofold.views import recipes
+
+
+class PixPro(Method):
+    """PixPro, Xie et al., CVPR 2021, arXiv:2011.10043: propagate yourself, pixel by pixel.
+
+    Cells of the last feature map are embedded. Those of one view, smoothed by the cells like them
+    (pixel propagation), predict the moving average's embedding of the cells of the other view that
+    lie at the same place of the image.
+
+    Args:
+        make_encoder: Builds the encoder.
+        momentum: Momentum of the key encoder at the start; it rises to 1.
+        gamma: Sharpness of pixel propagation.
+        threshold: Largest distance of a positive pair, in diagonals of a cell.
+        hidden: Units of the hidden layer of the projection.
+        out: Length of the embedding x of a cell.
+        instance: Weight of a BYOL-type loss on the pooled features, with a projector and a predictor
+            of its own; 0 for none. With 1 the features serve classification too.
+    """
+
+    encoder: Encoder
+    views = recipes.D
+    presets: ClassVar = {"small": {"momentum": 0.97, "hidden": 512, "out": 128, "instance": 1.0}}
+
+    def __init__(
+        self,
+        make_encoder: MakeEncoder,
+        *,
+        momentum: float = 0.99,
+        gamma: float = 2.0,
+        threshold: float = 0.7,
+        hidden: int = 4096,
+        out: int = 256,
+        instance: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.gamma = gamma
+        self.threshold = threshold
+        self.instance = instance
+        self.encoder = encoder = make_encoder()
+        self.projector = pixel_mlp(encoder.width, hidden, out)
+        self.transform = nn.Conv2d(out, out, 1)
+        students: dict[str, nn.Module] = {"encoder": self.encoder, "projector": self.projector}
+        if instance:
+            self.instance_projector = mlp(encoder.width, hidden, out)
+            self.instance_predictor = mlp(out, hidden, out)
+            students["instance_projector"] = self.instance_projector
+        self.teacher = Teacher(**students)
+        synchronise(self)
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """Consistency of cells at the same place, in both directions."""
+        view1, view2 = batch.views
+        map1, map2 = self.encoder.grid(view1.pixels), self.encoder.grid(view2.pixels)
+        with torch.no_grad():
+            keys1 = self.teacher.encoder.grid(view1.pixels)
+            keys2 = self.teacher.encoder.grid(view2.pixels)
+        near = self._same_place(batch, (map1.shape[2], map1.shape[3]))
+        x1, x2 = self.projector(map1), self.projector(map2)
+        # the released code's scale: pixel and instance terms then weigh the same
+        loss = 2 * (self._pixel_loss(x1, keys2, near) + self._pixel_loss(x2, keys1, near.mT))
+        if self.instance:
+            both = self._instance_loss(map1, keys2) + self._instance_loss(map2, keys1)
+            loss = loss + self.instance * both
+        pairs = near.sum(dim=(1, 2)).float().mean()
+        return Step(loss, {"embedding": x1.detach().mean(dim=(2, 3)), "positive_pairs": pairs})
+
+    def _same_place(self, batch: Batch, grid: tuple[int, int]) -> Bool[Tensor, "b n n"]:
+        one, other = (
+            cells(view.frame, batch.size, (view.pixels.shape[-2], view.pixels.shape[-1]), grid)
+            for view in batch.views
+        )
+        return cell_distances(one, other) < self.threshold
+
+    def _pixel_loss(
+        self, x: Float[Tensor, "b d h w"], keys: Float[Tensor, "b c h w"], near: Bool[Tensor, "b n n"]
+    ) -> Float[Tensor, ""]:
+        y = pixel_propagation(x, self.transform(x), self.gamma)
+        with torch.no_grad():
+            x_key = self.teacher.projector(keys)
+        return pixel_consistency(y, x_key, near)
+
+    def _instance_loss(
+        self, grid: Float[Tensor, "b c h w"], keys: Float[Tensor, "b c h w"]
+    ) -> Float[Tensor, ""]:
+        q = self.instance_predictor(self.instance_projector(self.encoder.pool(grid)))
+        with torch.no_grad():
+            z = self.teacher.instance_projector(self.teacher.encoder.pool(keys))
+        return cosine_regression(q, z)
+
+    def after_step(self, progress: Progress) -> None:
+        """The key encoder follows, ever more slowly."""
+        self.teacher.follow(cosine_momentum(self.momentum, progress))
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Biases and norms are neither decayed nor scaled by LARS."""
+        return matrices_and_vectors(self)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The projection of cells and the transformation inside pixel propagation."""
+        return {"projector": self.projector, "transform": self.transform}

@@ -1,0 +1,60 @@
+"""SimCLR: agree across two strong augmentations, with the rest of the batch as negatives."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from twofold.core import dist
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.method import MakeEncoder, Method
+from twofold.nn.groups import matrices_and_vectors
+from twofold.nn.heads import mlp, scale_norm
+from twofold.nn.norm import synchronise
+from twofold.objectives.contrastive import nt_xent
+from twofold.views import recipes
+
+
+class SimCLR(Method):
+    """SimCLR, Chen et al., ICML 2020, arXiv:2002.05709: contrast within a large batch.
+
+    Two views of each image attract each other and repel the views of all other images of the batch.
+
+    Args:
+        make_encoder: Builds the encoder f.
+        temperature: tau of NT-Xent. Small batches and short runs want more (0.2 to 0.5).
+        hidden: Units of the hidden layer of the projection head g.
+        out: Length of z, the output of g.
+    """
+
+    views = recipes.C
+    presets: ClassVar = {"small": {"temperature": 0.2, "hidden": 512, "out": 128}}
+
+    def __init__(
+        self, make_encoder: MakeEncoder, *, temperature: float = 0.1, hidden: int = 2048, out: int = 128
+    ) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.encoder = encoder = make_encoder()
+        self.projector = nn.Sequential(*mlp(encoder.width, hidden, out, bias=False), scale_norm(out))
+        synchronise(self)
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """NT-Xent, each view the anchor once."""
+        x = torch.cat([view.pixels for view in batch.views])
+        h = self.encoder(x)
+        z1, z2 = self.projector(h).chunk(2)
+
+        all1, all2 = dist.gather(z1), dist.gather(z2)
+        rows = dist.rows(len(z1))
+        loss1 = nt_xent(z1, rows, all1, all2, self.temperature)
+        loss2 = nt_xent(z2, rows, all2, all1, self.temperature)
+        return Step((loss1 + loss2) / 2, {"embedding": z1.detach()})
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Biases and norms are neither decayed nor scaled by LARS."""
+        return matrices_and_vectors(self)
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The projection head g."""
+        return {"projector": self.projector}

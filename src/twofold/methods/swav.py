@@ -1,0 +1,118 @@
+"""SwAV: predict the cluster code of one view from another, with codes balanced over the batch."""
+
+from itertools import groupby
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from twofold.core import dist
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.method import MakeEncoder, Method
+from twofold.nn.heads import Prototypes, mlp
+from twofold.nn.norm import synchronise
+from twofold.nn.queue import Queue
+from twofold.objectives.clustering import sinkhorn, swapped_prediction
+from twofold.views import recipes
+
+
+class SwAV(Method):
+    """SwAV, Caron et al., NeurIPS 2020, arXiv:2006.09882: swapped assignments between views.
+
+    Global views get codes over learned prototypes by optimal transport; every other view, small local
+    ones included, must predict them.
+
+    Args:
+        make_encoder: Builds the encoder f.
+        temperature: tau of the predictions.
+        epsilon: Smoothness of the codes. Lower it to 0.03 where the loss stays at log(prototypes).
+        iterations: Turns of the Sinkhorn algorithm.
+        prototypes: K, number of prototypes. Small data want fewer.
+        hidden: Units of the hidden layer of the projector.
+        out: Length of z.
+        frozen_steps: Steps at the start in which prototypes do not move.
+        queue: Past embeddings of each global view that join in making codes; 0 for none. The paper
+            takes 3840 with batches of 256.
+        queue_epoch: Epoch in which the queue starts to fill.
+    """
+
+    views = recipes.multi_crop(recipes.C)
+    queue: Queue | None
+    presets: ClassVar = {
+        "small": {"prototypes": 300, "hidden": 512, "out": 128, "frozen_steps": 200, "epsilon": 0.05}
+    }
+
+    def __init__(
+        self,
+        make_encoder: MakeEncoder,
+        *,
+        temperature: float = 0.1,
+        epsilon: float = 0.05,
+        iterations: int = 3,
+        prototypes: int = 3000,
+        hidden: int = 2048,
+        out: int = 128,
+        frozen_steps: int = 313,
+        queue: int = 0,
+        queue_epoch: int = 15,
+    ) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.epsilon = epsilon
+        self.iterations = iterations
+        self.frozen_steps = frozen_steps
+        self.queue_epoch = queue_epoch
+        self.encoder = encoder = make_encoder()
+        self.projector = mlp(encoder.width, hidden, out)
+        self.prototypes = Prototypes(out, prototypes)
+        self.queue = Queue(queue, out * len(self.views.globals_)) if queue else None
+        synchronise(self)
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """Cross-entropy between the codes of global views and the predictions of all others."""
+        z = self._embed([view.pixels for view in batch.views])
+        scores = self.prototypes(z)
+        coded = self.views.globals_
+        codes = self._codes(scores[list(coded)])
+        if self.queue and progress.epoch >= self.queue_epoch:
+            self.queue.stage(dist.gather(torch.cat([z[i].detach() for i in coded], dim=1)))
+        loss = swapped_prediction(scores, codes, coded, self.temperature)
+        return Step(loss, {"embedding": z[0].detach(), "prototypes_used": _share_used(codes[0])})
+
+    def _embed(self, views: list[Tensor]) -> Float[Tensor, "v b d"]:
+        """Views of one resolution go through the encoder together, all through the projector."""
+        h = [self.encoder(torch.cat(list(same))) for _, same in groupby(views, lambda x: x.shape)]
+        z: Tensor = self.projector(torch.cat(h)).unflatten(0, (len(views), -1))
+        return z
+
+    @torch.no_grad()
+    def _codes(self, scores: Float[Tensor, "g b k"]) -> Float[Tensor, "g b k"]:
+        """Codes from the scores of the whole batch, with those of past embeddings where kept."""
+        batch = everyone = dist.gather(scores.transpose(0, 1))
+        if self.queue and self.queue.full:
+            past = self.prototypes(self.queue.keys.unflatten(1, (len(scores), -1)))
+            everyone = torch.cat([past, batch])
+        own = len(everyone) - len(batch) + dist.rows(scores.shape[1])
+        views = everyone.unbind(dim=1)
+        return torch.stack([sinkhorn(view, self.epsilon, self.iterations)[own] for view in views])
+
+    def before_step(self, progress: Progress) -> None:
+        """Prototypes stand still at first."""
+        if progress.step < self.frozen_steps:
+            self.prototypes.weight.grad = None
+
+    def after_step(self, progress: Progress) -> None:
+        """Prototypes return to unit length; embeddings enter the queues."""
+        self.prototypes.renormalise()
+        if self.queue:
+            self.queue.write()
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The projector and the prototypes C."""
+        return {"projector": self.projector, "prototypes": self.prototypes}
+
+
+def _share_used(codes: Float[Tensor, "b k"]) -> Float[Tensor, ""]:
+    """Share of the prototypes that are some sample's first choice; it falls where training collapses."""
+    return torch.zeros_like(codes[0]).scatter(0, codes.argmax(dim=1), 1.0).mean()

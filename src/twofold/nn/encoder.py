@@ -1,0 +1,191 @@
+"""Encoders: any timm model, and ResNets of any width with a stem for small images.
+
+The only user of timm.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from twofold.core.errors import UsageError, nearest
+
+SMALL_IMAGE = 64
+"""Sides up to this many pixels get the CIFAR stem: 3x3, stride 1, no max-pool."""
+
+_RESNET = re.compile(r"resnet(18|34|50|101|152)(?:_w(\d+))?")
+_DEPTHS = {
+    "18": (2, 2, 2, 2),
+    "34": (3, 4, 6, 3),
+    "50": (3, 4, 6, 3),
+    "101": (3, 4, 23, 3),
+    "152": (3, 8, 36, 3),
+}
+
+
+class Encoder(nn.Module):
+    """An image encoder: colours in [0, 1] in, a vector ``h`` or a feature map out.
+
+    It owns the normalisation, so that what is saved and exported is whole.
+
+    Args:
+        name: A timm model, or ``resnet{18,34,50,101,152}_w{width}`` where width is the number of
+            channels of the first stage (64 is the standard network, 128 the "2x" of the papers).
+        channels: Input channels.
+        size: Side of the images in pixels; ResNets get the CIFAR stem up to 64.
+        mean: Channel means of the data in [0, 1]; one value a channel.
+        std: Channel standard deviations.
+        pretrained: Load timm's public weights (needs a network or a filled cache).
+
+    Attributes:
+        width: Length of ``h``.
+
+    Raises:
+        UsageError: If there is no such model.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        name: str = "resnet18",
+        *,
+        channels: int = 3,
+        size: int = 224,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+        pretrained: bool = False,
+    ) -> None:
+        super().__init__()
+        self.spec: dict[str, Any] = {
+            "name": name,
+            "channels": channels,
+            "size": size,
+            "mean": [float(m) for m in mean],
+            "std": [float(s) for s in std],
+        }
+        self.backbone = _backbone(name, channels, size, pretrained)
+        self.width: int = self.backbone.num_features
+        shape = (1, channels, 1, 1)
+        self.register_buffer("mean", torch.tensor(self.spec["mean"]).view(shape))
+        self.register_buffer("std", torch.tensor(self.spec["std"]).view(shape))
+
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b width"]:
+        """Pooled features ``h``."""
+        features = self.backbone.forward_features(self._normalise(x))
+        pooled: Tensor = self.backbone.forward_head(features, pre_logits=True)
+        return pooled
+
+    def grid(self, x: Float[Tensor, "b c h w"], stage: int = -1) -> Float[Tensor, "b d gh gw"]:
+        """Feature map after a stage; the last by default."""
+        x = self._normalise(x)
+        features: Tensor = self.backbone.forward_intermediates(
+            x, indices=self.stages, intermediates_only=True, output_fmt="NCHW"
+        )[stage]
+        return features
+
+    def pool(self, grid: Float[Tensor, "b d gh gw"]) -> Float[Tensor, "b width"]:
+        """``h`` from the last feature map, for methods that need both."""
+        pooled: Tensor = self.backbone.forward_head(grid, pre_logits=True)
+        return pooled
+
+    @property
+    def stages(self) -> int:
+        """Number of feature maps that ``grid`` can return."""
+        return len(self.backbone.feature_info)
+
+    def _normalise(self, x: Tensor) -> Tensor:
+        return (x - self.mean) / self.std
+
+
+def known_encoders() -> list[str]:
+    """Names of all models that timm can build."""
+    import timm
+
+    return list(timm.list_models())
+
+
+class PublicWeights(NamedTuple):
+    """timm's public weights of one model.
+
+    Args:
+        repository: Where they lie on the Hugging Face hub.
+        file: Where they lie on this machine, if they are cached.
+        size: Side of the images that they expect, in pixels.
+        mean: Channel means that they expect.
+        std: Channel standard deviations.
+    """
+
+    repository: str
+    file: Path | None
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+def public_weights(name: str) -> PublicWeights | None:
+    """The public weights of a model; None where there are none."""
+    import timm
+    from huggingface_hub import try_to_load_from_cache
+
+    found = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    if found is None or not found.hf_hub_id:
+        return None
+    cached = try_to_load_from_cache(found.hf_hub_id, "model.safetensors")
+    file = Path(cached) if isinstance(cached, str) else None
+    return PublicWeights(found.hf_hub_id, file, found.input_size[-1], found.mean, found.std)
+
+
+def _backbone(name: str, channels: int, size: int, pretrained: bool) -> Any:
+    resnet = _RESNET.fullmatch(name)
+    if resnet and not pretrained:
+        return _resnet(resnet[1], int(resnet[2] or 64), channels, small_stem=size <= SMALL_IMAGE)
+    import timm
+
+    if not timm.is_model(name):
+        raise UsageError(
+            f"no encoder is called '{name}'{nearest(name, known_encoders())} (see: twofold list encoders)"
+        )
+    keywords: dict[str, Any] = {"in_chans": channels, "num_classes": 0, "pretrained": pretrained}
+    public = public_weights(name) if pretrained else None
+    if public and public.file:  # else the hub is asked first, and half a minute is lost without a network
+        keywords["pretrained_cfg_overlay"] = {"file": str(public.file), "custom_load": False}
+    standard = timm.get_pretrained_cfg(name)
+    if standard is not None and standard.fixed_input_size:
+        keywords["img_size"] = size
+    return timm.create_model(name, **keywords)
+
+
+def _resnet(depth: str, width: int, channels: int, *, small_stem: bool) -> Any:
+    """A timm ResNet of any width; timm itself always keeps a 64-channel 7x7 stem."""
+    from timm.models.resnet import BasicBlock, Bottleneck, ResNet, make_blocks
+
+    block = BasicBlock if depth in ("18", "34") else Bottleneck
+    widths = tuple(width * 2**stage for stage in range(4))
+    net = ResNet(block, _DEPTHS[depth], num_classes=0, in_chans=channels, channels=widths)
+    if small_stem:
+        net.conv1 = nn.Conv2d(channels, width, 3, stride=1, padding=1, bias=False)
+        net.maxpool = nn.Identity()
+    elif width != 64:
+        net.conv1 = nn.Conv2d(channels, width, 7, stride=2, padding=3, bias=False)
+    if width != 64:
+        net.bn1 = nn.BatchNorm2d(width)
+        stages, info = make_blocks(
+            (block,) * 4,
+            widths,
+            _DEPTHS[depth],
+            width,
+            act_layer=nn.ReLU,
+            norm_layer=nn.BatchNorm2d,
+            aa_layer=None,
+        )
+        for name, stage in stages:
+            setattr(net, name, stage)
+        net.feature_info = [{"num_chs": width, "reduction": 2, "module": "act1"}, *info]
+    net.init_weights()
+    return net

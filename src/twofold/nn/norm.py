@@ -1,0 +1,166 @@
+"""Batch norms whose batch is not the process's: all processes' together, or one of several groups.
+
+Both keep the parameters, buffers and children of the norm they replace, by the same names, so that an
+encoder trained with them is saved and loaded as any other.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from twofold.core import dist
+from twofold.core.errors import UsageError
+from twofold.core.precision import cast_up
+
+
+def synchronise(module: nn.Module) -> None:
+    """Makes every batch norm inside a module see the whole batch; nothing to do for one process."""
+    if dist.world_size() > 1:
+        _replace(module, SyncBatchNorm)
+
+
+def split(module: nn.Module, groups: int) -> None:
+    """Makes every batch norm inside a module see one of ``groups`` parts of the whole batch.
+
+    It is what ``groups`` devices with a batch norm each do. Several processes share the groups among
+    them, at least one each.
+    """
+    own = max(1, groups // dist.world_size())
+    if own > 1:
+        _replace(module, lambda norm: GroupedBatchNorm(norm, own))
+
+
+def average_statistics(module: nn.Module) -> None:
+    """Makes running statistics equal on all processes where each one has seen its own batches."""
+    norms = [m for m in module.modules() if isinstance(m, _BatchNorm)]
+    dist.average(b for norm in norms for b in (norm.running_mean, norm.running_var) if b is not None)
+
+
+class SyncBatchNorm(nn.SyncBatchNorm):
+    """Batch norm over the batches of all processes, which must be of one size.
+
+    torch's own refuses tensors in main memory; they are normalised here with two exchanges.
+
+    Args:
+        norm: The batch norm that this one takes the place of.
+    """
+
+    def __init__(self, norm: _BatchNorm) -> None:
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine)
+        _adopt(self, norm)
+
+    def forward(self, x: Float[Tensor, "b c ..."]) -> Float[Tensor, "b c ..."]:
+        """The normalised batch, then whatever the replaced norm applied after it."""
+        if x.is_cuda:
+            on_device: Tensor = super().forward(x)
+            return _after(self, on_device)
+        if not self.training:
+            return _after(self, _frozen(self, x))
+        return _after(self, self._in_main_memory(x))
+
+    def _in_main_memory(self, x: Tensor) -> Tensor:
+        values = cast_up(x)
+        others = [axis for axis in range(x.ndim) if axis != 1]
+        channels = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
+        count = dist.world_size() * x.numel() // x.shape[1]
+
+        mean = dist.all_reduce(values.mean(others)) / dist.world_size()
+        centred = values - mean.view(channels)
+        variance = dist.all_reduce(centred.square().mean(others)) / dist.world_size()
+        self._follow(mean.detach(), variance.detach() * count / (count - 1))
+
+        scale = torch.rsqrt(variance + self.eps)
+        if self.weight is not None:
+            scale = scale * self.weight
+        y = centred * scale.view(channels)
+        if self.bias is not None:
+            y = y + self.bias.view(channels)
+        return y.to(x.dtype)
+
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.momentum is None:
+            return
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
+        _count(self)
+
+
+class GroupedBatchNorm(_BatchNorm):
+    """Batch norm that treats consecutive parts of the batch as batches of their own.
+
+    Running statistics follow the mean over the groups.
+
+    Args:
+        norm: The batch norm that this one takes the place of.
+        groups: Number of parts; batches must divide by it.
+
+    Raises:
+        UsageError: In training, where a batch does not divide.
+    """
+
+    def __init__(self, norm: _BatchNorm, groups: int) -> None:
+        super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine)
+        _adopt(self, norm)
+        self.groups = groups
+
+    def forward(self, x: Float[Tensor, "b c ..."]) -> Float[Tensor, "b c ..."]:
+        """The normalised batch, then whatever the replaced norm applied after it."""
+        if not self.training:
+            return _after(self, _frozen(self, x))
+        if len(x) % self.groups:
+            raise UsageError(
+                f"a batch of {len(x)} images does not divide into {self.groups} groups of batch norm: "
+                "change the batch size or bn_splits"
+            )
+        means, variances, parts = self.running_mean, self.running_var, []
+        assert means is not None and variances is not None
+        group_means, group_variances = means.repeat(self.groups, 1), variances.repeat(self.groups, 1)
+        for part, mean, variance in zip(x.chunk(self.groups), group_means, group_variances, strict=True):
+            parts.append(
+                F.batch_norm(
+                    part, mean, variance, self.weight, self.bias, True, self.momentum or 0.0, self.eps
+                )
+            )
+        means.copy_(group_means.mean(dim=0))
+        variances.copy_(group_variances.mean(dim=0))
+        _count(self)
+        return _after(self, torch.cat(parts))
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        """Any number of axes after the channels."""
+
+
+def _replace(module: nn.Module, make: Callable[[_BatchNorm], _BatchNorm]) -> None:
+    for name, child in list(module.named_children()):
+        if isinstance(child, _BatchNorm):
+            setattr(module, name, make(child))
+        else:
+            _replace(child, make)
+
+
+def _adopt(new: _BatchNorm, old: _BatchNorm) -> None:
+    new.weight, new.bias = old.weight, old.bias
+    new.running_mean, new.running_var = old.running_mean, old.running_var
+    new.num_batches_tracked = old.num_batches_tracked
+    new.training = old.training
+    for name, child in old.named_children():  # timm's norms carry their activation
+        new.add_module(name, child)
+
+
+def _after(norm: _BatchNorm, y: Tensor) -> Tensor:
+    for child in norm.children():
+        y = child(y)
+    return y
+
+
+def _count(norm: _BatchNorm) -> None:
+    if norm.num_batches_tracked is not None:
+        norm.num_batches_tracked.add_(1)
+
+
+def _frozen(norm: _BatchNorm, x: Tensor) -> Tensor:
+    return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)

@@ -1,0 +1,61 @@
+"""A queue of past embeddings, equal on all processes and kept in checkpoints."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from twofold.core.errors import UsageError
+
+
+class Queue(nn.Module):
+    """First in, first out; random unit vectors until it is filled.
+
+    What a step adds is staged while the loss is computed and written after it: no batch ever meets
+    its own keys here.
+
+    Args:
+        length: Number of embeddings kept.
+        width: Length of an embedding.
+
+    Attributes:
+        keys: What the queue holds, in no order that matters.
+    """
+
+    keys: Float[Tensor, "length width"]
+    written: Tensor
+
+    def __init__(self, length: int, width: int) -> None:
+        super().__init__()
+        self.register_buffer("keys", F.normalize(torch.randn(length, width)))
+        self.register_buffer("written", torch.zeros((), dtype=torch.long))
+        self._staged: Tensor | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether every random vector has been replaced."""
+        return int(self.written) >= len(self.keys)
+
+    def stage(self, keys: Float[Tensor, "n width"]) -> None:
+        """Remembers the keys of this step: those of all processes, in the same order on each.
+
+        Raises:
+            UsageError: If a batch is longer than the queue.
+        """
+        if len(keys) > len(self.keys):
+            raise UsageError(
+                f"a queue of {len(self.keys)} cannot take the {len(keys)} keys of one step: "
+                "make the queue longer or the batch smaller"
+            )
+        self._staged = keys.detach()
+
+    @torch.no_grad()
+    def write(self) -> None:
+        """Puts what was staged in the place of the oldest keys."""
+        if self._staged is None:
+            return
+        count = len(self._staged)
+        rows = (self.written + torch.arange(count, device=self.keys.device)) % len(self.keys)
+        self.keys[rows] = self._staged.to(self.keys)
+        self.written += count
+        self._staged = None

@@ -1,0 +1,61 @@
+"""Encoders on disk: one safetensors file that carries its own description.
+
+The only user of safetensors.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import nn
+
+from twofold.core.errors import TwofoldError
+from twofold.core.files import write_aside
+from twofold.nn.encoder import Encoder
+
+
+def save_encoder(encoder: Encoder, path: Path, **about: str) -> None:
+    """Writes the weights, the encoder's spec and any other text about it, in one step."""
+    from safetensors.torch import save_file
+
+    state = {name: tensor.detach().contiguous().cpu() for name, tensor in encoder.state_dict().items()}
+    metadata = {"format": "pt", "twofold.encoder": json.dumps(encoder.spec), **about}
+    with write_aside(path) as aside:
+        save_file(state, aside, metadata)
+
+
+def save_parts(parts: Mapping[str, nn.Module], path: Path) -> None:
+    """Writes the heads and other named modules beside the encoder; nothing where there are none."""
+    from safetensors.torch import save_file
+
+    state = {
+        f"{name}.{key}": tensor.detach().contiguous().cpu()
+        for name, module in parts.items()
+        for key, tensor in module.state_dict().items()
+    }
+    if state:
+        with write_aside(path) as aside:
+            save_file(state, aside)
+
+
+def load_encoder(path: Path) -> Encoder:
+    """The encoder in eval mode.
+
+    Raises:
+        TwofoldError: If the file is missing, damaged or not written by ``save_encoder``.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            spec = json.loads((file.metadata() or {}).get("twofold.encoder", "null"))
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except FileNotFoundError:
+        raise TwofoldError(f"no encoder at {path}") from None
+    except SafetensorError as error:
+        raise TwofoldError(f"{path} is not a readable safetensors file ({error})") from None
+    if spec is None:
+        raise TwofoldError(f"{path} was not written by twofold: it does not say which encoder it holds")
+    encoder = Encoder(**spec)
+    encoder.load_state_dict(state)
+    return encoder.eval()

@@ -1,0 +1,131 @@
+"""Scores as a table: a row for everything that was judged, a column for every way of judging."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from twofold.core.evaluation import Score
+
+Role = Literal["pixels", "random", "supervised", "public", "trained"]
+
+_ROLES: tuple[Role, ...] = ("pixels", "random", "supervised", "public", "trained")
+_EVALUATIONS = {
+    "knn": "k-NN",
+    "linear": "Linear probe",
+    "mlp": "Two-layer probe",
+    "finetune": "Fine-tuned",
+    "labels_1": "1 label per class",
+    "labels_10": "10 labels per class",
+}
+_METRICS = {"accuracy": "", "macro_f1": "macro-F1"}
+_SUBJECTS: dict[Role, str] = {
+    "pixels": "Raw pixels",
+    "random": "Random encoder",
+    "supervised": "Supervised from scratch",
+    "public": "Public weights",
+    "trained": "Pre-trained encoder",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One way of judging.
+
+    Args:
+        evaluation: Name of the protocol.
+        metric: What it measures.
+        detail: What tells it from another column of the same protocol: ``k=1``.
+    """
+
+    evaluation: str
+    metric: str
+    detail: str
+
+    @property
+    def title(self) -> str:
+        """What a reader is shown."""
+        name = _EVALUATIONS.get(self.evaluation, self.evaluation.replace("_", " "))
+        metric = _METRICS.get(self.metric, self.metric.replace("_", " "))
+        return ", ".join(part for part in (name, metric, self.detail) if part)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One subject and its scores, one a column; None where it was not judged that way."""
+
+    subject: str
+    role: Role
+    scores: tuple[Score | None, ...]
+
+    @property
+    def title(self) -> str:
+        """What the subject is to a reader."""
+        return _SUBJECTS[self.role]
+
+    @property
+    def note(self) -> str:
+        """Which one: the architecture or the run, where the title does not say so already."""
+        note = self.subject.removeprefix("random:").removeprefix("timm:")
+        said = note.lower().startswith("pre-trained") if self.role == "trained" else role(note) == self.role
+        return "" if said else note
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All scores; the floors come first, what was trained comes last."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def grid(scores: Sequence[Score]) -> Grid:
+    """Arranges scores in rows and columns. A figure that was measured twice counts as measured last."""
+    cells = {(score.subject, column): score for score, column in zip(scores, _columns(scores), strict=True)}
+    columns = tuple(dict.fromkeys(column for _, column in cells))
+    subjects = sorted(dict.fromkeys(subject for subject, _ in cells), key=lambda s: _ROLES.index(role(s)))
+    rows = (Row(s, role(s), tuple(cells.get((s, column)) for column in columns)) for s in subjects)
+    return Grid(columns, tuple(rows))
+
+
+def role(subject: str) -> Role:
+    """What a subject stands for in the comparison."""
+    word = subject.lower()
+    if word in ("pixels", "raw pixels"):
+        return "pixels"
+    for prefix, meaning in (("random", "random"), ("supervised", "supervised"), ("timm:", "public")):
+        if word.startswith(prefix):
+            return meaning  # type: ignore[return-value]
+    return "trained"
+
+
+def _columns(scores: Sequence[Score]) -> list[Column]:
+    """The column of each score: its protocol is spelt out only as far as needed to tell columns apart."""
+    families: dict[tuple[str, str], list[Score]] = {}
+    for score in scores:
+        families.setdefault((score.evaluation, score.metric), []).append(score)
+    keys = {family: _telling_keys(members) for family, members in families.items()}
+    return [
+        Column(
+            score.evaluation,
+            score.metric,
+            ", ".join(
+                f"{key}={score.protocol[key]}"
+                for key in keys[score.evaluation, score.metric]
+                if key in score.protocol
+            ),
+        )
+        for score in scores
+    ]
+
+
+def _telling_keys(scores: Sequence[Score]) -> list[str]:
+    """The first protocol entries that tell the scores of one subject apart."""
+    chosen: list[str] = []
+    for subject in dict.fromkeys(score.subject for score in scores):
+        protocols = [score.protocol for score in scores if score.subject == subject]
+        for key in protocols[0]:
+            if len({repr(protocol.get(key)) for protocol in protocols}) > 1 and key not in chosen:
+                told = {tuple(repr(p.get(k)) for k in chosen) for p in protocols}
+                if len(told) < len(protocols):
+                    chosen.append(key)
+    return chosen

@@ -1,0 +1,111 @@
+"""A run's report: one page that needs nothing but itself.
+
+The only user of jinja2.
+"""
+
+import base64
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from twofold import __version__
+from twofold.core.evaluation import Score
+from twofold.core.files import write_text
+from twofold.report.charts import training_charts
+from twofold.report.facts import facts
+from twofold.report.grid import Grid, grid, role
+from twofold.report.next_step import next_step
+from twofold.report.record import Record, read_record
+from twofold.report.verdict import judge
+
+
+def write_report(run_folder: Path) -> Path:
+    """Writes ``report.html`` in a run folder and returns its path.
+
+    Reads ``spec.json``, ``log.jsonl``, ``scores.json``, ``table.json`` and ``views.png``; all but the
+    first may be missing, and the page says so in words.
+
+    Raises:
+        TwofoldError: If the folder is not a run folder, or a file in it is damaged.
+    """
+    record = read_record(run_folder)
+    page = run_folder / "report.html"
+    write_text(page, _render(record))
+    return page
+
+
+def _render(record: Record) -> str:
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,  # names of files and classes come from strangers
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["figure"] = _figure
+    shown = [score for score in record.table or record.scores if not _is_recall(score)]
+    verdict = judge(shown)
+    charts = training_charts(record.log, _steps_per_epoch(record))
+    return environment.get_template("report.html.j2").render(
+        method=record.said("method", "name") or "a run",
+        data=record.said("data", "name") or "unnamed images",
+        run=record.folder.resolve().name,
+        verdict=verdict,
+        table=grid(shown),
+        few_labels=any(score.evaluation.startswith("labels_") for score in shown),
+        recalls=_recalls(record.scores),
+        protocols=_protocols(record.scores),
+        charts=[(chart, Markup(chart.svg)) for chart in charts],
+        views=_data_uri(record.views),
+        facts=facts(record),
+        command=record.said("command"),
+        next_step=next_step(record, verdict.answer),
+        spec=json.dumps(record.spec, indent=2, ensure_ascii=False),
+        version=__version__,
+    )
+
+
+def _is_recall(score: Score) -> bool:
+    return score.metric.startswith("recall/")
+
+
+def _recalls(scores: Sequence[Score]) -> Grid:
+    """Recall of the trained encoder, a row a class."""
+    return grid(
+        [
+            dataclasses.replace(score, subject=score.metric.removeprefix("recall/"), metric="recall")
+            for score in scores
+            if _is_recall(score) and role(score.subject) == "trained"
+        ]
+    )
+
+
+def _protocols(scores: Sequence[Score]) -> list[tuple[str, str]]:
+    """Everything that defines the figures, a line a column."""
+    table = grid([score for score in scores if role(score.subject) == "trained" and not _is_recall(score)])
+    return [
+        (
+            column.title,
+            ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in score.protocol.items()),
+        )
+        for row in table.rows
+        for column, score in zip(table.columns, row.scores, strict=True)
+        if score and score.protocol
+    ]
+
+
+def _steps_per_epoch(record: Record) -> float | None:
+    steps, epochs = record.said("steps"), record.said("epochs")
+    return steps / epochs if steps and epochs else None
+
+
+def _data_uri(png: bytes | None) -> str | None:
+    return None if png is None else f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
+
+def _figure(value: float, share: bool) -> str:
+    return f"{100 * value:.1f}" if share else f"{value:.3g}"

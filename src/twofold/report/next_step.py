@@ -1,0 +1,44 @@
+"""What to try next, given the verdict."""
+
+import shlex
+from typing import NamedTuple
+
+from twofold.report.record import Record
+from twofold.report.verdict import Answer
+
+
+class NextStep(NamedTuple):
+    """A sentence and the command that it speaks of."""
+
+    why: str
+    command: str
+
+
+def next_step(record: Record, answer: Answer) -> NextStep:
+    """Use what helped, judge what was not judged, train longer what did not help yet."""
+    run, data = str(record.folder), _data(record)
+    if answer == "yes":
+        why = "Make a classifier from it with whatever labels there are (a CSV file of path and label)."
+        return NextStep(why, _typed("fit", run, "--data", data, "--labels", "labels.csv"))
+    if answer == "untested":
+        why = "Label a few images (a CSV file of path and label) and find out what the encoder is worth."
+        return NextStep(why, _typed("evaluate", run, "--data", data, "--labels", "labels.csv"))
+    why = "Train longer: short trainings on small data often end before they overtake raw pixels."
+    method = ("--method", str(name)) if (name := record.said("method", "name")) else ()
+    return NextStep(why, _typed("pretrain", data, *method, *_twice_as_long(record)))
+
+
+def _data(record: Record) -> str:
+    """What the user called the data."""
+    return str(record.said("data", "open", "data") or record.said("data", "name") or "DATA")
+
+
+def _twice_as_long(record: Record) -> tuple[str, ...]:
+    for unit in ("minutes", "epochs"):
+        if length := record.said("asked", unit):
+            return (f"--{unit}", f"{2 * length:g}")
+    return ()
+
+
+def _typed(*words: str) -> str:
+    return shlex.join(("twofold", *words))

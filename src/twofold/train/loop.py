@@ -1,0 +1,157 @@
+"""One loop for every method."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.dist import average_gradients
+from twofold.core.errors import TwofoldError
+from twofold.core.method import Method
+from twofold.train.engine import Engine
+from twofold.train.optim import OptimizerSpec, set_rates
+from twofold.train.stream import Stream
+from twofold.views.evaluation import evaluation_view
+
+Watch = Callable[[Progress, Step, float], None]
+"""Called after every step with the progress made, what the method returned and the learning rate."""
+
+
+@dataclass
+class Training:
+    """What a training consists of, and all that a checkpoint has to hold.
+
+    Args:
+        method: What is trained.
+        optimizer: Of ``method.param_groups()``.
+        spec: The optimiser's schedule.
+        stream: Where batches come from.
+        engine: Where and how it is computed.
+        total: Optimiser steps in all.
+        step: Steps already made.
+        weights: Sampling weights of this epoch, where the method gave some.
+    """
+
+    method: Method
+    optimizer: torch.optim.Optimizer
+    spec: OptimizerSpec
+    stream: Stream
+    engine: Engine
+    total: int
+    step: int = 0
+    weights: Float[Tensor, " n"] | None = None
+
+    def progress(self) -> Progress:
+        """Where the training stands."""
+        per_epoch = self.stream.steps_per_epoch
+        return Progress(self.step, self.total, self.step // per_epoch, math.ceil(self.total / per_epoch))
+
+    def state_dict(self) -> dict[str, object]:
+        """All state that decides how the training goes on."""
+        return {
+            "method": self.method.state_dict(),
+            "optimizer": _plain(self.optimizer.state_dict()),
+            "step": self.step,
+            "random": torch.get_rng_state(),
+            "weights": self.weights,
+        }
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        """Goes back to what ``state_dict`` returned."""
+        self.method.load_state_dict(state["method"])  # type: ignore[arg-type]
+        self.optimizer.load_state_dict(_with_groups(state["optimizer"], self.optimizer))
+        self.step = state["step"]  # type: ignore[assignment]
+        torch.set_rng_state(state["random"])  # type: ignore[arg-type]
+        self.weights = state["weights"]  # type: ignore[assignment]
+
+
+def fit(training: Training, watch: Watch) -> None:
+    """Trains up to ``training.total`` steps; ``watch`` may raise to stop between two steps.
+
+    Raises:
+        TwofoldError: If the loss is not finite; weights and statistics are those before that step's update.
+    """
+    training.method.train()
+    while training.step < training.total:
+        progress = training.progress()
+        first = training.step % training.stream.steps_per_epoch
+        if first == 0:
+            training.weights = training.method.before_epoch(progress.epoch, lambda: embed_all(training))
+        for batch in training.stream.batches(progress.epoch, first, training.weights):
+            step, rate = _one_step(training, batch)
+            training.step += 1
+            watch(training.progress(), step, rate)
+            if training.step >= training.total:
+                break
+
+
+def _one_step(training: Training, batch: Batch) -> tuple[Step, float]:
+    method, optimizer = training.method, training.optimizer
+    progress = training.progress()
+    rate = set_rates(optimizer, training.spec, progress)
+    with training.engine.autocast():
+        step = method(_to(batch, training.engine.device), progress)
+    if not torch.isfinite(step.loss):
+        raise TwofoldError(
+            f"the loss became {step.loss.item()} at step {progress.step} (epoch {progress.epoch}); "
+            "the last checkpoint is kept: start again with a lower --lr, or --precision fp32"
+        )
+    step.loss.backward()
+    average_gradients(method.parameters())
+    method.before_step(progress)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    method.after_step(progress)
+    return step, rate
+
+
+@torch.no_grad()
+def embed_all(training: Training, batch_size: int = 512) -> Float[Tensor, "n d"]:
+    """The encoder's features of all training images, in eval mode, in their order."""
+    method, images = training.method, training.stream.images
+    was_training = method.training
+    method.eval()
+    features = []
+    for start in range(0, len(images), batch_size):
+        rows = np.arange(start, min(start + batch_size, len(images)))
+        views = evaluation_view(images.read(rows), training.stream.views.view_size)
+        with training.engine.autocast():
+            features.append(method.encoder(views.to(training.engine.device)).cpu())
+    method.train(was_training)
+    return torch.cat(features)
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    if device.type == "cpu":
+        return batch
+    views = tuple(
+        view._replace(
+            pixels=view.pixels.to(device, non_blocking=True),
+            frame=view.frame.to(device, non_blocking=True),
+            tag=None if view.tag is None else view.tag.to(device, non_blocking=True),
+        )
+        for view in batch.views
+    )
+    return Batch(
+        views,
+        batch.item.to(device, non_blocking=True),
+        batch.size.to(device, non_blocking=True),
+        {name: target.to(device) for name, target in batch.targets.items()},
+    )
+
+
+def _plain(state: dict[str, object]) -> dict[str, object]:
+    """The optimiser's state without its groups' functions, which belong to the method."""
+    return {"state": state["state"], "groups": len(state["param_groups"])}  # type: ignore[arg-type]
+
+
+def _with_groups(state: object, optimizer: torch.optim.Optimizer) -> dict[str, object]:
+    """That state with the groups of a fresh optimiser: rates are set anew at every step."""
+    current = optimizer.state_dict()
+    assert isinstance(state, dict)
+    return {"state": state["state"], "param_groups": current["param_groups"]}

@@ -1,0 +1,352 @@
+"""Pre-training from a request to a finished run folder, and resuming one."""
+
+import copy
+import dataclasses
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from twofold.core import registry
+from twofold.core.batch import Progress, Step
+from twofold.core.errors import TwofoldError
+from twofold.core.method import Method
+from twofold.core.recipe import from_json, to_json
+from twofold.core.run import Run, RunFolder
+from twofold.core.source import Images, Source
+from twofold.data.splits import pretraining_images
+from twofold.nn.encoder import Encoder
+from twofold.nn.weights import load_encoder, save_encoder, save_parts
+from twofold.train.checkpoint import load_checkpoint, save_checkpoint
+from twofold.train.engine import Engine, seed_everything
+from twofold.train.loop import Training, fit
+from twofold.train.monitors import Log, OnlineKnn, Pace, spread
+from twofold.train.optim import OptimizerSpec, make_optimizer
+from twofold.train.resolve import Request, Resolved, resolve
+from twofold.train.stream import Stream
+from twofold.views.maker import ViewMaker
+from twofold.views.sheet import contact_sheet
+
+
+class Show(Protocol):
+    """Where progress is shown; the command line passes a live bar."""
+
+    def note(self, text: str) -> None:
+        """A line of text."""
+        ...
+
+    def step(self, progress: Progress, figures: dict[str, float]) -> None:
+        """Figures after a step."""
+        ...
+
+
+class Stopped(Exception):  # noqa: N818 (nothing went wrong)
+    """The user asked to stop; the checkpoint is written. Its argument is the run folder."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is resolved but not begun."""
+
+    run: Run
+    about: dict[str, Any]
+    source: Source
+    engine: Engine
+
+
+def prepare(
+    request: Request,
+    source: Source,
+    opened: dict[str, Any],
+    *,
+    engine: Engine,
+    init: str | None = None,
+    command: str = "",
+    show: Show,
+) -> Prepared:
+    """Resolves every choice, measuring the speed where the length is given in minutes.
+
+    Args:
+        request: What the user asked for.
+        source: The data.
+        opened: Keywords that open the data again.
+        engine: Where it is computed.
+        init: ``timm:NAME`` or a run folder whose encoder the training starts from.
+        command: What was typed, for the record.
+        show: Where progress is shown.
+    """
+    images = pretraining_images(source)
+    resolved = resolve(request, source, len(images), accelerator=engine.device.type != "cpu")
+    encoder = {
+        "name": resolved.encoder,
+        "channels": source.channels,
+        "size": resolved.size,
+        "mean": list(source.mean),
+        "std": list(source.std),
+    }
+    parents: dict[str, Any] = {}
+    if init is not None:
+        encoder, parents = _parent(init, encoder)
+    run = Run(
+        method={
+            "name": request.method,
+            "revision": resolved.method.revision,
+            "arguments": resolved.arguments,
+        },
+        encoder=encoder,
+        data={
+            "name": source.name,
+            "fingerprint": source.fingerprint,
+            "images": len(images),
+            "classes": len(source.classes),
+            "open": opened,
+        },
+        recipe=to_json(resolved.recipe),
+        view_size=resolved.view_size,
+        optimizer=dataclasses.asdict(resolved.optimizer),
+        batch_size=resolved.batch_size,
+        steps=1,
+        epochs=0.0,
+        seed=request.seed,
+        precision=engine.precision,
+        parents=parents,
+    )
+    steps = _length(resolved, run, images, engine, show)
+    run = dataclasses.replace(run, steps=steps, epochs=round(steps * resolved.batch_size / len(images), 2))
+    return Prepared(run, _about(engine, command, resolved), source, engine)
+
+
+def start(prepared: Prepared, out: Path, show: Show) -> RunFolder:
+    """Begins a prepared run in a new folder below ``out`` and trains it to the end."""
+    run, source = prepared.run, prepared.source
+    folder = RunFolder.create(out, run, prepared.about)
+    training = build(run, pretraining_images(source), prepared.engine)
+    _picture(training, folder)
+    if source.skipped:
+        listed = "".join(f"{path}\t{reason}\n" for path, reason in source.skipped)
+        (folder.path / "skipped.txt").write_text(listed, encoding="utf-8")
+    train(training, folder, source, show)
+    return folder
+
+
+def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> None:
+    """Goes on with a run from its last checkpoint, exactly.
+
+    Raises:
+        TwofoldError: If the data has changed, or the run has nothing to go on with.
+    """
+    run = folder.run
+    if source.fingerprint != run.data["fingerprint"]:
+        raise TwofoldError(
+            f"the data at {run.data['open']['data']} is not what {folder.path} was trained on "
+            "(its contents have changed): start a new run instead"
+        )
+    about = folder.spec
+    training = build(run, pretraining_images(source), engine)
+    training.load_state_dict(load_checkpoint(folder.path / "last.ckpt"))
+    if training.step >= training.total:
+        raise TwofoldError(f"{folder.path} is finished: {training.total} of {training.total} steps are done")
+    for name in ("threads", "torch", "processor"):
+        now = _environment(engine)[name]
+        if about.get(name) != now:
+            show.note(f"{name} was {about.get(name)} and is now {now}: the resumed run is not bit-exact")
+    folder.cut_log(training.step)
+    train(training, folder, source, show)
+
+
+def build(run: Run, images: Images, engine: Engine) -> Training:
+    """The training that a run describes, at step 0."""
+    seed_everything(run.seed)
+    method = registry.find("methods", run.method["name"])
+
+    parent = _initial(run) if run.parents else None
+
+    def make_encoder(**changes: Any) -> Encoder:
+        encoder = Encoder(**{**run.encoder, **changes})
+        if parent is not None and not changes:
+            encoder.load_state_dict(parent.state_dict())
+        return encoder
+
+    module: Method = method(make_encoder, **run.method["arguments"])
+    recipe = from_json(run.recipe)
+    module.views = recipe  # type: ignore[misc]
+    views = ViewMaker(recipe, seed=run.seed, view_size=run.view_size, channels=run.encoder["channels"])
+    stream = Stream(images, views, run.batch_size, run.seed, labels=method.learns_from_labels)
+    module.setup(len(images), run.data["classes"], run.steps)
+    module = engine.place(module)
+    spec = OptimizerSpec(**run.optimizer)
+    optimizer = make_optimizer(spec, module.param_groups())
+    return Training(module, optimizer, spec, stream, engine, run.steps)
+
+
+def train(training: Training, folder: RunFolder, source: Source, show: Show) -> None:
+    """Trains from where it stands; leaves checkpoint, log, encoder and parts in the folder.
+
+    Raises:
+        Stopped: On Ctrl-C or SIGTERM, after the checkpoint is written.
+    """
+    pace = Pace(training.stream.batch_size)
+    log = Log(folder.path / "log.jsonl", every=max(1, training.total // 200))
+    judge = _online_knn(training, source)
+    looks = {round(training.total * share / 5) for share in range(1, 6)}
+    saved = time.monotonic()
+    last_knn: dict[str, float] = {}
+
+    with _interrupts() as asked_to_stop:
+
+        def watch(progress: Progress, step: Step, rate: float) -> None:
+            nonlocal saved
+            pace.tick()
+            extra = {"knn": judge(training.method.encoder)} if judge and progress.step in looks else {}
+            last_knn.update(extra)
+            log.write(progress, step, rate, pace, extra)
+            figures = {
+                "loss": step.loss.item(),
+                "std": spread(step),
+                "images_per_second": pace.images_per_second,
+                "seconds_left": pace.seconds_left(progress),
+                **last_knn,
+            }
+            show.step(progress, figures)
+            if asked_to_stop() or time.monotonic() - saved > 300:
+                _save(training, folder)
+                saved = time.monotonic()
+            if asked_to_stop() and progress.step < progress.total:
+                raise Stopped(folder)
+
+        fit(training, watch)
+    _save(training, folder)
+    save_encoder(_whole(training.method.encoder), folder.path / "encoder.safetensors")
+    save_parts(training.method.parts(), folder.path / "parts.safetensors")
+
+
+def seconds_a_step(training: Training, steps: int = 4) -> float:
+    """Median time of a step with its views, on a copy that is thrown away."""
+    trial = copy.copy(training)
+    trial.method = copy.deepcopy(training.method)
+    trial.optimizer = make_optimizer(training.spec, trial.method.param_groups())
+    trial.total = steps + 2
+    stamps: list[float] = []
+
+    def watch(*_: object) -> None:
+        stamps.append(time.monotonic())
+
+    while len(stamps) < steps + 1:
+        trial.step = 0
+        fit(trial, watch)
+    pauses = sorted(b - a for a, b in pairwise(stamps[1:]))
+    return pauses[len(pauses) // 2]
+
+
+def _length(resolved: Resolved, run: Run, images: Images, engine: Engine, show: Show) -> int:
+    per_epoch = len(images) // resolved.batch_size
+    if resolved.minutes is None:
+        assert resolved.epochs is not None
+        return max(1, round(resolved.epochs * per_epoch))
+    show.note("measuring the speed of a step ...")
+    pause = seconds_a_step(build(run, images, engine))
+    steps = max(1, int(resolved.minutes * 60 * 0.97 / pause))
+    show.note(
+        f"{resolved.batch_size / pause:.0f} images/s: {resolved.minutes:g} minutes are {steps} steps, "
+        f"{steps / per_epoch:.1f} epochs"
+    )
+    return steps
+
+
+def _parent(init: str, encoder: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    if init.startswith("timm:"):
+        return {**encoder, "name": init.removeprefix("timm:")}, {"init": init}
+    path = RunFolder.open(Path(init)).path / "encoder.safetensors"
+    return load_encoder(path).spec, {"init": str(path)}
+
+
+def _initial(run: Run) -> Encoder:
+    init = run.parents["init"]
+    if init.startswith("timm:"):
+        return Encoder(**run.encoder, pretrained=True)
+    return load_encoder(Path(init))
+
+
+def _about(engine: Engine, command: str, resolved: Resolved) -> dict[str, Any]:
+    asked = {"minutes": resolved.minutes} if resolved.minutes else {"epochs": resolved.epochs}
+    return {"command": command, "asked": asked, **_environment(engine)}
+
+
+def _environment(engine: Engine) -> dict[str, Any]:
+    return {
+        "threads": engine.threads,
+        "device": str(engine.device),
+        "processor": processor(),
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "timm": version("timm"),
+        "twofold": version("twofold"),
+    }
+
+
+def processor() -> str:
+    """Model name of the processor."""
+    import platform
+
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _online_knn(training: Training, source: Source) -> OnlineKnn | None:
+    labelled = source.splits.get("train")
+    if labelled is None or labelled.labels is None or (labelled.labels >= 0).sum() < 100:
+        return None
+    encoder = training.method.encoder
+    assert isinstance(encoder, Encoder)
+    return OnlineKnn(labelled, encoder.spec["size"], training.engine)
+
+
+def _picture(training: Training, folder: RunFolder) -> None:
+    stream = training.stream
+    items = stream.order(0)[:8]
+    images = stream.images.read(items)
+    sheet = contact_sheet(images, stream.views(images, items, 0))
+    sheet.save(folder.path / "views.png")
+
+
+def _save(training: Training, folder: RunFolder) -> None:
+    save_checkpoint(folder.path / "last.ckpt", training.state_dict())
+
+
+def _whole(encoder: torch.nn.Module) -> Encoder:
+    assert isinstance(encoder, Encoder)
+    return encoder
+
+
+@contextmanager
+def _interrupts() -> Iterator[Any]:
+    """Turns SIGINT and SIGTERM into a question that is asked after each step."""
+    asked: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    try:
+        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: nobody can interrupt
+        before = {}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

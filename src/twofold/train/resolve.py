@@ -1,0 +1,169 @@
+"""From what the user asked for to a complete ``Run``: defaults, presets, then the user's words."""
+
+import dataclasses
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from twofold.core import registry
+from twofold.core.errors import UsageError, nearest
+from twofold.core.method import Method
+from twofold.core.recipe import Recipe
+from twofold.core.source import Source
+from twofold.train.defaults import Defaults, choose
+from twofold.train.optim import OptimizerSpec
+from twofold.views.recipes import for_size
+
+
+@dataclass(frozen=True)
+class Request:
+    """A pre-training as the user words it; None means "choose for me".
+
+    Args:
+        method: Which pretext task (twofold list methods).
+        arguments: Hyper-parameters of the method.
+        preset: Named set of the method's and the training's settings; by default fit for the machine.
+        encoder: Architecture (twofold list encoders).
+        size: Side in pixels at which images are embedded.
+        view_size: Side of a global training view in pixels.
+        min_scale: Smallest area of a global view's crop, as a share of the image.
+        epochs: Length of the training in passes over the data.
+        minutes: Length of the training in minutes on this machine.
+        batch_size: Images a step.
+        optimizer: sgd, adam, adamw, lars or lars_out.
+        lr: Highest learning rate.
+        weight_decay: Weight decay.
+        warmup: Share of the steps over which the rate rises.
+        seed: Of weights, order and views.
+    """
+
+    method: str = "simclr"
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    preset: str | None = None
+    encoder: str | None = None
+    size: int | None = None
+    view_size: int | None = None
+    min_scale: float | None = None
+    epochs: float | None = None
+    minutes: float | None = None
+    batch_size: int | None = None
+    optimizer: Literal["sgd", "adam", "adamw", "lars", "lars_out"] | None = None
+    lr: float | None = None
+    weight_decay: float | None = None
+    warmup: float | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Everything but the number of steps, which may have to be measured."""
+
+    method: type[Method]
+    arguments: dict[str, Any]
+    encoder: str
+    size: int
+    view_size: int
+    recipe: Recipe
+    optimizer: OptimizerSpec
+    batch_size: int
+    epochs: float | None
+    minutes: float | None
+
+
+def resolve(request: Request, source: Source, images: int, *, accelerator: bool) -> Resolved:
+    """Fills in what was not asked for.
+
+    Raises:
+        UsageError: If the request contradicts itself or the data.
+    """
+    method = registry.find("methods", request.method)
+    defaults = choose(source, accelerator=accelerator, size=request.size)
+    preset = _preset(method, request.method, request.preset, defaults)
+    known = set(hyper_parameters(method))
+
+    def pick(name: str, default: Any) -> Any:
+        asked = getattr(request, name)
+        return asked if asked is not None else preset.get(name, default)
+
+    optimizer = OptimizerSpec(
+        **{
+            f.name: pick(f.name, f.default)
+            for f in dataclasses.fields(OptimizerSpec)
+            if hasattr(request, f.name)
+        }
+    )
+    for name in request.arguments:
+        if name not in known:
+            raise UsageError(f"{request.method} has no hyper-parameter '{name}'{nearest(name, known)}")
+    arguments = {
+        **hyper_parameters(method),
+        **{name: value for name, value in preset.items() if name in known},
+        **request.arguments,
+    }
+    view_size = int(pick("view_size", defaults.view_size))
+    batch_size = int(
+        request.batch_size or min(preset.get("batch_size", defaults.batch_size), defaults.batch_size)
+    )
+    _check(request, batch_size, images)
+    minutes, epochs = request.minutes, request.epochs
+    if minutes is None and epochs is None:
+        minutes, epochs = defaults.minutes, defaults.epochs
+    return Resolved(
+        method=method,
+        arguments=arguments,
+        encoder=pick("encoder", defaults.encoder),
+        size=defaults.size,
+        view_size=view_size,
+        recipe=_recipe(preset.get("recipe", method.views), view_size, request.min_scale),
+        optimizer=optimizer,
+        batch_size=batch_size,
+        epochs=epochs,
+        minutes=minutes,
+    )
+
+
+def hyper_parameters(method: type[Method]) -> dict[str, Any]:
+    """The keyword-only arguments of the constructor and their defaults, the paper's."""
+    parameters = inspect.signature(method.__init__).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaults) -> Mapping[str, Any]:
+    if asked == "paper":
+        return {}
+    if asked is not None and asked not in method.presets:
+        known = ["paper", *method.presets]
+        raise UsageError(f"{name} has no preset '{asked}' (it has: {', '.join(known)})")
+    return method.presets.get(asked or defaults.preset, {})
+
+
+def _recipe(recipe: Recipe, view_size: int, min_scale: float | None) -> Recipe:
+    recipe = for_size(recipe, view_size)
+    if min_scale is None:
+        return recipe
+    views = tuple(
+        view
+        if view.local
+        else dataclasses.replace(
+            view, crop=dataclasses.replace(view.crop, scale=(min_scale, view.crop.scale[1]))
+        )
+        for view in recipe.views
+    )
+    return dataclasses.replace(recipe, views=views)
+
+
+def _check(request: Request, batch_size: int, images: int) -> None:
+    if request.epochs is not None and request.minutes is not None:
+        raise UsageError("give --epochs or --minutes, not both")
+    for name in ("epochs", "minutes", "lr", "batch_size", "size", "view_size"):
+        value = getattr(request, name)
+        if value is not None and value <= 0:
+            raise UsageError(f"--{name.replace('_', '-')} must be above 0, not {value}")
+    if batch_size > images:
+        raise UsageError(
+            f"the batch of {batch_size} is larger than the {images} images to train on; "
+            f"give --batch-size {max(2, images // 2)} or less"
+        )
+    if batch_size < 2:
+        raise UsageError("a batch needs at least 2 images: every method compares images with each other")

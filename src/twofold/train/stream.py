@@ -1,0 +1,101 @@
+"""The stream of batches: order, views and prefetching."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from twofold.core.batch import Batch
+from twofold.core.source import Images
+from twofold.views.maker import ViewMaker
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Batches of views of one split; a pure function of (seed, epoch, position in the epoch).
+
+    Args:
+        images: What is looked at.
+        views: Draws and renders the views.
+        batch_size: Images a batch; the last, incomplete one of an epoch is dropped.
+        seed: Of the order.
+        labels: Whether ``targets["label"]`` is filled: only for methods that learn from labels.
+    """
+
+    images: Images
+    views: ViewMaker
+    batch_size: int
+    seed: int
+    labels: bool = False
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches an epoch; at least one is needed."""
+        return len(self.images) // self.batch_size
+
+    def order(self, epoch: int, weights: Float[Tensor, " n"] | None = None) -> Int[np.ndarray, " n"]:
+        """Rows in the order of this epoch; drawn with replacement where weights are given."""
+        draw = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
+        n = len(self.images)
+        if weights is None:
+            return draw.permutation(n)
+        shares = weights.double().numpy()
+        return draw.choice(n, size=n, p=shares / shares.sum())
+
+    def batches(
+        self, epoch: int, first: int = 0, weights: Float[Tensor, " n"] | None = None
+    ) -> Iterator[Batch]:
+        """The batches of an epoch from position ``first`` on, the next one made in the background."""
+        order = self.order(epoch, weights)
+        return _prefetched(self._make(order, epoch, first), depth=2)
+
+    def _make(self, order: Int[np.ndarray, " n"], epoch: int, first: int) -> Iterator[Batch]:
+        for position in range(first, self.steps_per_epoch):
+            items = order[position * self.batch_size : (position + 1) * self.batch_size]
+            batch = self.views(self.images.read(items), items, epoch)
+            if self.labels and self.images.labels is not None:
+                batch = batch._replace(targets={"label": torch.from_numpy(self.images.labels[items])})
+            yield batch
+
+
+def _prefetched(batches: Iterator[T], depth: int) -> Iterator[T]:
+    """Runs ``batches`` in a thread, at most ``depth`` ahead; its errors surface here."""
+    ready: queue.Queue[T | BaseException | None] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(what: T | BaseException | None) -> None:
+        while not stop.is_set():
+            try:
+                ready.put(what, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for batch in batches:
+                put(batch)
+                if stop.is_set():
+                    return
+            put(None)
+        except BaseException as error:  # whatever it is, the consumer has to see it
+            put(error)
+
+    thread = threading.Thread(target=work, name="views", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        thread.join()

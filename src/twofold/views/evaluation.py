@@ -1,0 +1,54 @@
+"""The one view that an encoder is judged on: nothing random, nothing recoloured."""
+
+import torch
+from jaxtyping import Float, Shaped, UInt8
+from torch import Tensor
+
+from twofold.core.source import Pixels
+from twofold.views.ops.geometry import resize
+
+LARGE_VIEW = 64
+"""Views above this side lose the border that the ImageNet protocol cuts off: an eighth of the short side."""
+
+_LONGEST = 8
+_CHUNK = 16
+
+
+@torch.no_grad()
+def evaluation_view(images: Pixels, size: int) -> Float[Tensor, "b c {size} {size}"]:
+    """The central square of each image, in [0, 1].
+
+    Images of ``size x size`` stay as they are. Others are resized, antialiased bilinear, so that their
+    short side is ``size * 256 / 224`` for views above 64 pixels, else ``size``; then their centre is cut
+    out. Images longer than eight times their short side are first cut to their middle.
+
+    Args:
+        images: Colours in 0 to 255.
+        size: Side of the view in pixels.
+
+    Returns:
+        Float32 in channels-last order.
+    """
+    chunks = images.split(_CHUNK) if isinstance(images, Tensor) else [image[None] for image in images]
+    views = torch.cat([_central(chunk, size) for chunk in chunks])
+    return views.contiguous(memory_format=torch.channels_last)
+
+
+def _central(images: UInt8[Tensor, "b h w c"], size: int) -> Float[Tensor, "b c {size} {size}"]:
+    if images.shape[1:3] == (size, size):
+        return images.permute(0, 3, 1, 2).to(torch.float32).div_(255)
+    longest = _LONGEST * min(images.shape[1:3])
+    images = _middle(images, min(longest, images.shape[1]), min(longest, images.shape[2]))
+    height, width = images.shape[1:3]
+    short = min(height, width)
+    side = round(size * 256 / 224) if size > LARGE_VIEW else size
+    colours = images.permute(0, 3, 1, 2).to(torch.float32)
+    colours = resize(colours, side * height // short, side * width // short)
+    return _middle(colours.permute(0, 2, 3, 1), size, size).permute(0, 3, 1, 2).div(255).clamp_(max=1)
+
+
+def _middle(
+    images: Shaped[Tensor, "b _ _ c"], height: int, width: int
+) -> Shaped[Tensor, "b {height} {width} c"]:
+    top, left = round((images.shape[1] - height) / 2), round((images.shape[2] - width) / 2)
+    return images[:, top : top + height, left : left + width]

@@ -1,0 +1,63 @@
+"""From a batch of images to the views of a recipe."""
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from twofold.core.batch import Batch, View
+from twofold.core.errors import TwofoldError
+from twofold.core.recipe import Recipe, ViewSpec
+from twofold.core.source import Pixels
+from twofold.views.counter import Counter
+from twofold.views.parameters import draw
+from twofold.views.recipes import for_channels
+from twofold.views.render_torch import render
+
+
+class ViewMaker:
+    """Makes the views of a recipe: the same ones for the same seed, epoch and item, always.
+
+    It holds no state and draws from no global generator, so that it may run in a thread of its own.
+
+    Args:
+        recipe: Which views. For gray images, what concerns colour is dropped.
+        seed: Of the run.
+        view_size: Side in pixels of views whose ``crop.side`` is 1.
+        channels: Of the images: 1 or 3.
+
+    Raises:
+        TwofoldError: If there is another number of channels.
+    """
+
+    def __init__(self, recipe: Recipe, *, seed: int, view_size: int, channels: int) -> None:
+        if channels not in (1, 3):
+            raise TwofoldError(f"views are made of images with 1 or 3 channels, not {channels}")
+        self.recipe = for_channels(recipe, channels)
+        self.seed = seed
+        self.view_size = view_size
+
+    def __call__(self, images: Pixels, items: Int[np.ndarray, " b"], epoch: int) -> Batch:
+        """All views of some images.
+
+        Args:
+            images: Colours in 0 to 255.
+            items: Row of each image in the training data.
+            epoch: Counted from 0; another epoch gives other views.
+        """
+        sizes = _sizes(images)
+        views = tuple(
+            self._view(view, Counter(self.seed, epoch, position, items), images, sizes)
+            for position, view in enumerate(self.recipe.expanded)
+        )
+        return Batch(views, torch.tensor(items, dtype=torch.int64), torch.from_numpy(sizes))
+
+    def _view(self, view: ViewSpec, counter: Counter, images: Pixels, sizes: Int[np.ndarray, "b 2"]) -> View:
+        side = max(1, round(self.view_size * view.crop.side))
+        return render(images, draw(view, side, sizes, counter))
+
+
+def _sizes(images: Pixels) -> Int[np.ndarray, "b 2"]:
+    if isinstance(images, Tensor):
+        return np.tile(np.array(images.shape[1:3], dtype=np.int64), (len(images), 1))
+    return np.array([image.shape[:2] for image in images], dtype=np.int64)

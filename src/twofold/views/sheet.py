@@ -1,0 +1,97 @@
+"""A contact sheet: what a method really sees.
+
+The only user of Pillow's drawing in the views.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from twofold.core.batch import Batch, View
+from twofold.core.source import Pixels
+
+CELL = 128
+GAP = 8
+CAPTION = 22
+COLOURS = ("#e6194b", "#0082c8", "#f58231", "#3cb44b", "#911eb4", "#008080", "#f032e6", "#9a6324")
+"""One a view, for its box and its caption; they repeat after the eighth."""
+
+
+def contact_sheet(images: Pixels, batch: Batch, rows: int = 8) -> Image.Image:
+    """Originals with the crop boxes of all views on the left, the views beside them.
+
+    Args:
+        images: What the batch was made of: colours in 0 to 255.
+        batch: Its views.
+        rows: At most so many images are shown, from the first.
+    """
+    rows = min(rows, len(images))
+    width = (1 + len(batch.views)) * (CELL + GAP) + GAP
+    sheet = Image.new("RGB", (width, CAPTION + rows * (CELL + GAP) + GAP), "white")
+    _write_captions(sheet, batch.views)
+    for row in range(rows):
+        original = _boxed(images[row], [view.frame[row] for view in batch.views], _sides(batch.views))
+        _paste(sheet, original, row, 0)
+        for column, view in enumerate(batch.views, start=1):
+            _paste(sheet, _fitted(_to_image(_to_bytes(view.pixels[row]))), row, column)
+    return sheet
+
+
+def _sides(views: Sequence[View]) -> list[int]:
+    return [view.pixels.shape[-1] for view in views]
+
+
+def _write_captions(sheet: Image.Image, views: Sequence[View]) -> None:
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    draw.text((GAP, 5), "image", fill="black", font=font)
+    sides = _sides(views)
+    for position, side in enumerate(sides):
+        kind = "view" if side == max(sides) else "local view"
+        text = f"{kind} {position + 1}, {side} px"
+        corner = (GAP + (position + 1) * (CELL + GAP), 5)
+        draw.text(corner, text, fill=_colour(position), font=font)
+
+
+def _boxed(
+    image: UInt8[Tensor, "h w c"], frames: Sequence[Float[Tensor, "2 3"]], sides: Sequence[int]
+) -> Image.Image:
+    """The image, fitted, with the outline of each view."""
+    fitted = _fitted(_to_image(image.cpu().numpy()))
+    scale = np.array(fitted.size) / (image.shape[1], image.shape[0])
+    draw = ImageDraw.Draw(fitted)
+    for position, (frame, side) in enumerate(zip(frames, sides, strict=True)):
+        corners = frame.cpu().numpy() @ np.array([[0, side], [0, side], [1, 1]])
+        low, high = np.sort(corners * scale[:, None], axis=1).round().T
+        low = np.minimum(low, np.array(fitted.size) - 1)
+        box = (*low, *np.maximum(low, high - 1))
+        draw.rectangle(box, outline=_colour(position), width=2)
+    return fitted
+
+
+def _fitted(image: Image.Image) -> Image.Image:
+    """Scaled to the cell: small images keep their pixels visible."""
+    scale = CELL / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    filter_ = Image.Resampling.NEAREST if scale > 1 else Image.Resampling.LANCZOS
+    return image.resize((width, height), filter_)
+
+
+def _paste(sheet: Image.Image, image: Image.Image, row: int, column: int) -> None:
+    left = GAP + column * (CELL + GAP) + (CELL - image.width) // 2
+    top = CAPTION + GAP + row * (CELL + GAP) + (CELL - image.height) // 2
+    sheet.paste(image, (left, top))
+
+
+def _to_bytes(pixels: Float[Tensor, "c h w"]) -> UInt8[np.ndarray, "h w c"]:
+    return (pixels * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+
+
+def _to_image(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
+    return Image.fromarray(np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels)
+
+
+def _colour(position: int) -> str:
+    return COLOURS[position % len(COLOURS)]

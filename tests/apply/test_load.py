@@ -1,0 +1,171 @@
+"""``twofold.load``: an encoder with its transform."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import twofold
+from twofold.core.errors import TwofoldError, UsageError
+from twofold.nn.encoder import Encoder
+from twofold.nn.weights import save_encoder
+
+
+def make_run(path: Path, encoder: Encoder, **opened: str) -> Path:
+    """A run folder with nothing but what is needed to use its encoder."""
+    path.mkdir(parents=True)
+    (path / "spec.json").write_text(json.dumps({"data": {"open": opened}}))
+    save_encoder(encoder, path / "encoder.safetensors")
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "run", Encoder("resnet18_w4", size=32))
+
+
+def photograph(height: int = 40, width: int = 56) -> np.ndarray:
+    rows, columns = np.mgrid[:height, :width]
+    return np.stack([rows * 4, columns * 3, 255 - rows * 2], axis=-1).astype(np.uint8)
+
+
+def as_file(path: Path, image: Image.Image, **how: object) -> Path:
+    image.save(path, **how)
+    return path
+
+
+def test_gives_the_saved_encoder_in_eval_mode(run: Path) -> None:
+    encoder = twofold.load(run)
+    assert not encoder.training
+    assert encoder(encoder.transform([photograph()])).shape == (1, encoder.width)
+
+
+def test_run_folder_text_and_file_are_the_same_encoder(run: Path) -> None:
+    image = photograph()
+    vectors = [
+        encoder(encoder.transform([image]))
+        for encoder in map(twofold.load, (run, str(run), run / "encoder.safetensors"))
+    ]
+    assert torch.equal(vectors[0], vectors[1])
+    assert torch.equal(vectors[0], vectors[2])
+
+
+def test_transform_does_not_change_what_is_saved(run: Path, tmp_path: Path) -> None:
+    encoder = twofold.load(run)
+    save_encoder(encoder, tmp_path / "again.safetensors")
+    again = twofold.load(tmp_path / "again.safetensors").state_dict()
+    assert again.keys() == Encoder("resnet18_w4", size=32).state_dict().keys()
+
+
+def test_every_way_an_image_can_come_gives_the_same_view(run: Path, tmp_path: Path) -> None:
+    transform = twofold.load(run).transform
+    pixels = photograph()
+    file = as_file(tmp_path / "image.png", Image.fromarray(pixels))
+    expected = transform(pixels)
+    assert expected.shape == (3, 32, 32)
+    assert expected.dtype == torch.float32
+    assert 0 <= expected.min() and expected.max() <= 1
+    for image in (file, str(file), Image.open(file), Image.fromarray(pixels), torch.from_numpy(pixels)):
+        assert torch.equal(transform(image), expected)
+
+
+def test_a_batch_is_its_images_one_by_one(run: Path, tmp_path: Path) -> None:
+    transform = twofold.load(run).transform
+    pixels = photograph()
+    mirrored = np.ascontiguousarray(pixels[:, ::-1])
+    file = as_file(tmp_path / "image.png", Image.fromarray(mirrored))
+    expected = torch.stack([transform(pixels), transform(mirrored)])
+    stacked = np.stack([pixels, mirrored])
+    for batch in ([pixels, file], (Image.fromarray(pixels), mirrored), stacked, torch.from_numpy(stacked)):
+        assert torch.equal(transform(batch), expected)
+
+
+def test_images_of_the_encoders_size_stay_as_they_are(run: Path) -> None:
+    pixels = photograph(32, 32)
+    view = twofold.load(run).transform(pixels)
+    assert torch.equal(view, torch.from_numpy(pixels).permute(2, 0, 1) / 255)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "HSV"])
+def test_pil_images_of_any_mode(run: Path, mode: str) -> None:
+    image = Image.fromarray(photograph()).convert(mode)
+    view = twofold.load(run).transform(image)
+    assert torch.allclose(view, twofold.load(run).transform(image.convert("RGB")), atol=0.02)
+
+
+def test_a_pil_image_keeps_transparency_and_the_cameras_rotation(run: Path, tmp_path: Path) -> None:
+    transform = twofold.load(run).transform
+    clear = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
+    assert transform(clear).mul(255).round().unique().tolist() == [128]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = as_file(tmp_path / "turned.jpg", Image.fromarray(photograph()), exif=exif, quality=100)
+    assert torch.allclose(transform(Image.open(file)), transform(file), atol=0.02)
+
+
+def test_a_gray_encoder_weighs_colours_and_a_colour_encoder_repeats_gray(tmp_path: Path) -> None:
+    gray = Encoder("resnet18_w4", size=32, channels=1, mean=(0.5,), std=(0.2,))
+    transform = twofold.load(make_run(tmp_path / "gray", gray)).transform
+    green = np.zeros((32, 32, 3), np.uint8)
+    green[..., 1] = 255
+    assert transform(green).shape == (1, 32, 32)
+    assert torch.allclose(transform(green), torch.full((1, 32, 32), 0.587))
+    colour = twofold.load(make_run(tmp_path / "colour", Encoder("resnet18_w4", size=32))).transform
+    view = colour(photograph()[..., 0])
+    assert torch.equal(view[0], view[1])
+
+
+def test_deep_images_need_a_range_and_take_the_runs_own(tmp_path: Path) -> None:
+    deep = Image.fromarray((photograph(32, 32)[..., 0].astype(np.uint16) * 16))
+    encoder = Encoder("resnet18_w4", size=32)
+    with pytest.raises(TwofoldError, match="more than 8 bits"):
+        twofold.load(make_run(tmp_path / "unknown", encoder)).transform(deep)
+    known = twofold.load(make_run(tmp_path / "known", encoder, value_range="0:4080")).transform(deep)
+    given = twofold.load(tmp_path / "unknown", value_range="0:4080").transform(deep)
+    assert torch.equal(known, given)
+    assert torch.equal(known[0], torch.from_numpy(photograph(32, 32)[..., 0]) / 255)
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (np.zeros((32, 32, 3), np.float32), "uint8"),
+        (np.zeros((3, 32, 32), np.uint8), "channels last"),
+        (torch.zeros(2, 3, 32, 32, dtype=torch.uint8), "channels last"),
+        ("nowhere.png", "cannot read nowhere.png"),
+    ],
+)
+def test_what_is_no_image_is_told(run: Path, image: object, told: str) -> None:
+    with pytest.raises(TwofoldError, match=told):
+        twofold.load(run).transform(image)
+
+
+def test_a_broken_file_is_named(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG nothing more")
+    with pytest.raises(TwofoldError, match="broken.png"):
+        twofold.load(run).transform(tmp_path / "broken.png")
+
+
+def test_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no run folder"):
+        twofold.load(tmp_path / "nothing")
+    with pytest.raises(TwofoldError, match="not a run folder"):
+        twofold.load(tmp_path)
+    (tmp_path / "spec.json").write_text("{}")
+    with pytest.raises(TwofoldError, match="pretrain --resume"):
+        twofold.load(tmp_path)
+    (tmp_path / "encoder.safetensors").write_bytes(b"damaged")
+    with pytest.raises(TwofoldError, match="not a readable"):
+        twofold.load(tmp_path)
+
+
+def test_import_twofold_stays_light() -> None:
+    heavy = "torch timm sklearn torchvision pyarrow PIL"
+    code = f"import sys, twofold; print([m for m in {heavy.split()} if m in sys.modules], 'load' in dir(twofold))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("[]")

@@ -1,0 +1,89 @@
+import pytest
+import tiny
+import torch
+from torch import Tensor
+
+from twofold.core.batch import Progress
+from twofold.core.method import Method
+from twofold.methods import swav
+
+
+def make(**changes: object) -> Method:
+    return tiny.make_method("swav", **changes)
+
+
+@pytest.fixture
+def sinkhorn_inputs(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """Scores that codes were made of, in the order of the calls."""
+    seen: list[Tensor] = []
+    original = swav.sinkhorn
+
+    def watched(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
+        seen.append(scores)
+        return original(scores, epsilon, iterations)
+
+    monkeypatch.setattr(swav, "sinkhorn", watched)
+    return seen
+
+
+def test_the_papers_sizes_are_the_defaults() -> None:
+    method = swav.SwAV(tiny.make_encoder)
+    assert method.prototypes.weight.shape == (3000, 128)
+    assert method.queue is None
+    assert len(method.views.expanded) == 8 and method.views.globals_ == (0, 1)
+
+
+def test_only_global_views_get_codes(sinkhorn_inputs: list[Tensor]) -> None:
+    method = make()
+    batch = tiny.make_batch(method)
+    method(batch, tiny.progress(0))
+    assert len(sinkhorn_inputs) == 2
+    z = method._embed([view.pixels for view in batch.views])
+    for scores, view in zip(sinkhorn_inputs, z, strict=False):
+        torch.testing.assert_close(scores, method.prototypes(view), rtol=1e-4, atol=1e-4)
+
+
+def test_views_of_one_size_share_a_batch_norm(monkeypatch: pytest.MonkeyPatch) -> None:
+    method = make()
+    shapes = []
+    method.encoder.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape)))
+    method(tiny.make_batch(method), tiny.progress(0))
+    assert shapes == [(2 * tiny.COUNT, 3, 16, 16), (6 * tiny.COUNT, 3, 7, 7)]
+
+
+def test_the_queue_helps_only_once_it_is_full(sinkhorn_inputs: list[Tensor]) -> None:
+    method = make(queue=2 * tiny.COUNT, queue_epoch=1)
+    batch = tiny.make_batch(method)
+    for step, epoch in enumerate([0, 1, 1, 1]):
+        method(batch, Progress(step, 4, epoch, 2))
+        method.after_step(Progress(step, 4, epoch, 2))
+    used = [len(scores) for scores in sinkhorn_inputs[::2]]
+    assert used == [tiny.COUNT] * 3 + [3 * tiny.COUNT]
+
+
+def test_past_embeddings_come_before_the_batch_and_of_the_same_view(sinkhorn_inputs: list[Tensor]) -> None:
+    method = make(queue=tiny.COUNT, queue_epoch=0)
+    first, second = (tiny.make_batch(method, seed) for seed in range(2))
+    for batch in (first, second):
+        method(batch, tiny.progress(0))
+        method.after_step(tiny.progress(0))
+    (first1, first2), (second1, second2) = sinkhorn_inputs[:2], sinkhorn_inputs[2:]
+    torch.testing.assert_close(second1[: tiny.COUNT], first1)
+    torch.testing.assert_close(second2[: tiny.COUNT], first2)
+
+
+def test_prototypes_are_frozen_at_first_and_stay_unit_vectors() -> None:
+    method = make(frozen_steps=tiny.START + 1)  # the first step of these tests, and no other
+    optimizer, batch = tiny.make_optimizer(method), tiny.make_batch(method)
+    before = method.prototypes.weight.clone()
+    tiny.take_step(method, optimizer, batch, 0)
+    torch.testing.assert_close(method.prototypes.weight.detach(), before)
+    tiny.take_step(method, optimizer, batch, 1)
+    assert not torch.allclose(method.prototypes.weight, before)
+    torch.testing.assert_close(method.prototypes.weight.norm(dim=1), torch.ones(len(before)))
+
+
+def test_monitors_the_share_of_prototypes_in_use() -> None:
+    method = make()
+    used = method(tiny.make_batch(method), tiny.progress(0)).seen["prototypes_used"]
+    assert 0 < used <= tiny.COUNT / len(method.prototypes.weight)

@@ -1,0 +1,54 @@
+import pytest
+
+from twofold.core.evaluation import Score
+from twofold.report.grid import grid, role
+
+
+def score(subject, value=0.5, evaluation="knn", metric="accuracy", **protocol):
+    return Score(subject, evaluation, metric, value, value, value, protocol)
+
+
+def test_floors_come_first_and_the_trained_encoder_last():
+    table = grid([score("run"), score("supervised"), score("random:resnet18"), score("pixels")])
+    assert [row.title for row in table.rows] == [
+        "Raw pixels",
+        "Random encoder",
+        "Supervised from scratch",
+        "Pre-trained encoder",
+    ]
+    assert [row.note for row in table.rows] == ["", "resnet18", "", "run"]
+
+
+def test_a_figure_that_was_not_measured_is_none():
+    table = grid([score("run", 0.1), score("pixels", 0.2, "linear")])
+    assert [[s and s.value for s in row.scores] for row in table.rows] == [[None, 0.2], [0.1, None]]
+
+
+def test_the_protocol_is_spelt_out_only_where_it_tells_columns_apart():
+    scores = [
+        score(s, k=k, temperature=t, split="val") for s in ("run", "pixels") for k, t in ((200, 0.07), (1, 0))
+    ]
+    table = grid([*scores, score("run", evaluation="linear", split="val"), score("run", metric="macro_f1")])
+    assert [c.title for c in table.columns] == ["k-NN, k=200", "k-NN, k=1", "Linear probe", "k-NN, macro-F1"]
+
+
+def test_a_figure_measured_again_counts_as_measured_last():
+    (row,) = grid([score("run", 0.1), score("run", 0.2)]).rows
+    assert [s.value for s in row.scores] == [0.2]
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("pixels", "pixels"),
+        ("raw pixels", "pixels"),
+        ("random:resnet18_w16", "random"),
+        ("random encoder", "random"),
+        ("timm:resnet18", "public"),
+        ("supervised from scratch", "supervised"),
+        ("2025-01-30-simclr-random_textures-s0-4f2a91c7", "trained"),
+        ("pre-trained", "trained"),
+    ],
+)
+def test_roles(subject, expected):
+    assert role(subject) == expected

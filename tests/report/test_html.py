@@ -1,0 +1,244 @@
+import json
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from twofold.core.errors import TwofoldError
+from twofold.report import charts
+from twofold.report.html import write_report
+
+SPEC = {
+    "method": {"name": "simclr", "revision": 1, "arguments": {"temperature": 0.2}},
+    "encoder": {"name": "resnet18_w16", "channels": 3, "size": 32},
+    "data": {
+        "name": "cifar10",
+        "fingerprint": "ab",
+        "images": 50000,
+        "open": {"data": "my data/cifar10.zip"},
+    },
+    "recipe": {"name": "C"},
+    "batch_size": 256,
+    "steps": 400,
+    "epochs": 2.05,
+    "seed": 7,
+    "precision": "bf16",
+    "threads": 2,
+    "asked": {"minutes": 10.0},
+    "key": "4f2a91c7",
+    "command": "twofold pretrain 'my data/cifar10.zip'",
+}
+HOSTILE = """<script>alert(1)</script>"><img src=x onerror="alert(2)">'{{ 7 * 7 }}"""
+
+
+class Page(HTMLParser):
+    """What a browser would see: elements, their attributes, the text; complains about unbalanced tags."""
+
+    VOID = ("meta", "img", "br", "link", "input")
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.open, self.text = [], [], ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def make_run(folder, *, spec=SPEC, log=None, scores=None, table=None, views=False):
+    folder.mkdir(parents=True)
+    (folder / "spec.json").write_text(json.dumps(spec))
+    if log is not None:
+        (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
+    if scores is not None:
+        (folder / "scores.json").write_text(json.dumps(scores))
+    if table is not None:
+        (folder / "table.json").write_text(json.dumps(table))
+    if views:
+        Image.new("RGB", (64, 64), "navy").save(folder / "views.png")
+    return folder
+
+
+def score(subject, value, evaluation="knn", metric="accuracy", **protocol):
+    figures = {"value": value, "low": value - 0.01, "high": value + 0.01}
+    return {"subject": subject, "evaluation": evaluation, "metric": metric, **figures, "protocol": protocol}
+
+
+LOG = [
+    {
+        "step": s,
+        "epoch": s // 195,
+        "loss": 5 - s / 200,
+        "std": 0.9,
+        "images_per_second": 900,
+        "seconds": s / 4,
+    }
+    for s in range(0, 401, 20)
+]
+
+
+@pytest.fixture
+def full(tmp_path):
+    folder = tmp_path / "2025-01-30-simclr-cifar10-s7-4f2a91c7"
+    scores = [
+        score("pixels", 0.41),
+        score("random:resnet18_w16", 0.31),
+        score(folder.name, 0.56, images=10000),
+    ]
+    scores += [score(folder.name, 0.7, "linear", "recall/ship")]
+    return make_run(folder, log=LOG, scores=scores, views=True)
+
+
+def read(folder):
+    return Page(write_report(folder).read_text(encoding="utf-8"))
+
+
+def test_a_full_run_tells_verdict_scores_training_views_facts_and_next_command(full):
+    page = read(full)
+    assert write_report(full) == full / "report.html"
+    for expected in (
+        "Pre-training helped: by k-NN it reaches 56.0%",
+        "55.0–57.0",
+        "The loss went from 5 to 3.",
+        "ship",
+        "resnet18_w16, 32 px, colour",
+        "900 images/s",
+        "1 min 40 s",
+        "bf16",
+        "2.05 epochs, 400 steps",
+    ):
+        assert expected in page.text, expected
+    assert f"twofold fit {full} --data 'my data/cifar10.zip' --labels labels.csv" in page.text
+
+
+def test_the_page_needs_nothing_but_itself(full):
+    html = write_report(full).read_text(encoding="utf-8")
+    page = Page(html)
+    assert page.all("script") == page.all("link") == page.all("iframe") == []
+    for _, attributes in page.elements:
+        for name in ("src", "href", "xlink:href"):
+            assert attributes.get(name, "data:").startswith("data:")
+    for outside in ("@import", "url(", "https://"):
+        assert outside not in html
+
+
+def test_pictures_and_tables_can_be_read_without_seeing_them(full):
+    page = read(full)
+    assert page.all("html")[0]["lang"] == "en"
+    assert all(image["alt"] for image in page.all("img"))
+    drawings = [d for d in page.all("div") if d.get("role") == "img"]
+    assert len(drawings) == len(page.all("svg")) == 2
+    assert all(drawing["aria-label"] for drawing in drawings)
+    assert all(header["scope"] in ("row", "col") for header in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table")) == 2
+
+
+def test_names_from_strangers_stay_text(tmp_path):
+    spec = {
+        **SPEC,
+        "data": {"name": HOSTILE, "open": {"data": HOSTILE}},
+        "command": HOSTILE,
+        "processor": HOSTILE,
+    }
+    scores = [score("run", 0.5, protocol_note=HOSTILE), score("run", 0.5, "linear", f"recall/{HOSTILE}")]
+    scores += [score(f"random:{HOSTILE}", 0.4)]
+    page = read(make_run(tmp_path / "run", spec=spec, log=LOG, scores=scores))
+    assert page.all("script") == page.all("img") == []
+    assert page.text.count(HOSTILE) >= 5
+
+
+def test_a_run_that_has_nothing_yet_says_so_in_words(tmp_path):
+    text = read(make_run(tmp_path / "young", spec={})).text
+    for expected in (
+        "Not judged",
+        "There are no scores yet",
+        "Nothing was logged",
+        "no sheet of views",
+        "not recorded",
+    ):
+        assert expected in text, expected
+    assert "twofold evaluate" in text
+
+
+def test_the_few_label_table_is_shown_and_judged(tmp_path):
+    def row(subject, **values):
+        cells = {name: {"mean": v, "low": v - 0.02, "high": v + 0.02} for name, v in values.items()}
+        return {"subject": subject, **{"knn": None, "linear": None} | cells}
+
+    table = [
+        row("raw pixels", knn=0.42, linear=0.5, labels_1=0.2, labels_10=0.4),
+        row("random encoder", knn=0.31, linear=0.4, labels_1=0.15, labels_10=0.3),
+        row("supervised", labels_1=0.22, labels_10=0.41),
+        row("pre-trained", knn=0.86, linear=0.9, labels_1=0.5, labels_10=0.8),
+    ]
+    text = read(make_run(tmp_path / "quick", table=table, scores=[score("pixels", 0.123)])).text
+    for expected in (
+        "1 label per class",
+        "10 labels per class",
+        "86.0",
+        "not measured",
+        "Supervised from scratch",
+    ):
+        assert expected in text, expected
+    assert "Pre-training helped: by k-NN it reaches 86.0%" in text
+    assert "12.3" not in text
+
+
+def test_what_did_not_help_yet_is_trained_longer(tmp_path):
+    text = read(make_run(tmp_path / "run", scores=[score("pixels", 0.4), score("run", 0.2)])).text
+    assert "Pre-training did not help" in text
+    assert "twofold pretrain 'my data/cifar10.zip' --method simclr --minutes 20" in text
+
+
+def test_a_torn_log_and_figures_that_are_not_finite_are_left_out(tmp_path):
+    folder = make_run(tmp_path / "run", log=[{"step": 1, "loss": 2.0}, {"step": 2, "loss": float("nan")}])
+    with (folder / "log.jsonl").open("a") as file:
+        file.write('{"step": 3, "lo')
+    assert "The loss went from 2 to 2." in read(folder).text
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("spec.json", '{"method"'),
+        ("scores.json", '[{"subj'),
+        ("scores.json", '[{"subject": "x"}]'),
+        ("table.json", '[{"subject": "x", "knn": {"mean": 0.1}}]'),
+    ],
+)
+def test_damaged_files_are_an_error_in_one_line_and_leave_no_page(full, name, content):
+    (full / name).write_text(content)
+    with pytest.raises(TwofoldError, match="damaged") as error:
+        write_report(full)
+    assert "\n" not in str(error.value)
+    assert sorted(path.name for path in full.glob("*report*")) == []
+
+
+def test_another_folder_is_not_a_run(tmp_path):
+    with pytest.raises(TwofoldError, match="not a run folder"):
+        write_report(tmp_path)
+
+
+def test_the_style_sheet_recolours_what_the_charts_draw(full):
+    html = write_report(full).read_text(encoding="utf-8")
+    for colour in (charts.LINE, charts.FAINT):
+        assert f'svg [stroke="{colour}"]' in html
+        assert f'stroke="{colour}"' in html.partition("</style>")[2]
+    assert f'svg [fill="{charts.INK}"]' in html
+    assert f'fill="{charts.INK}"' in html.partition("</style>")[2]

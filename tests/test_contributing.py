@@ -1,0 +1,62 @@
+"""The worked examples of CONTRIBUTING.md run as they are printed."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import test_contract
+from twofold.core import registry
+
+PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
+EXAMPLES = dict(
+    re.findall(r"```python\n# src/(twofold/\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+)
+
+
+@pytest.fixture(autouse=True)
+def contributed(tmp_path):
+    """The examples lie beside the package's own files, and are found because they are there."""
+    for name, text in EXAMPLES.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        _package(name).__path__.append(str(file.parent))
+    registry._files.cache_clear()
+    yield
+    for name in EXAMPLES:
+        _package(name).__path__.pop()
+        sys.modules.pop(name.removesuffix(".py").replace("/", "."), None)
+    registry._files.cache_clear()
+
+
+def _package(name):
+    return importlib.import_module(str(Path(name).parent).replace("/", "."))
+
+
+def test_each_kind_has_an_example():
+    assert {str(Path(name).parent) for name in EXAMPLES} == {"twofold/methods", "twofold/data/sources"}
+
+
+def test_the_method_keeps_the_contract():
+    assert "align_uniform" in registry.names("methods")
+    for keeps in (
+        test_contract.test_cites_its_paper_in_the_first_line,
+        test_contract.test_learns_one_batch,
+        test_contract.test_one_step_moves_all_that_should_move_and_nothing_else,
+        test_contract.test_forward_only_reads_and_stages,
+        test_contract.test_resumes_exactly,
+        test_contract.test_survives_bf16,
+    ):
+        keeps("align_uniform")
+
+
+def test_the_data_set_opens_by_its_name(tmp_path):
+    from twofold.data import open_source
+
+    source = open_source("small_digits", cache=tmp_path / "cache", progress=False)
+    assert {split: len(images) for split, images in source.splits.items()} == {"train": 1437, "test": 360}
+    assert source.classes == tuple("0123456789")
+    assert (source.channels, source.size) == (1, 8)

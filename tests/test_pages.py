@@ -1,0 +1,47 @@
+"""What the pages for people show and name is there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from twofold.cli import commands
+from twofold.core import registry
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+QUOTES = re.findall(r"```python\n# (src/\S+)\n(.*?)```", PAGE, re.DOTALL)
+PLACES = sorted(set(re.findall(r"`((?:core|nn|data|train|views|report)/[\w/]+\.py)`", PAGE)))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LINKS = [
+    (page, link)
+    for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/index.md", "docs/architecture.md")
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("file", "quote"), QUOTES)
+def test_quoted_code_is_the_code(file, quote):
+    assert quote in (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_named_files_exist(place):
+    assert (ROOT / "src/twofold" / place).is_file()
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS)
+def test_links_lead_somewhere(page, link):
+    assert ((ROOT / page).parent / link).exists()
+
+
+def test_the_readme_lists_every_method_and_every_command():
+    assert sorted(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == registry.names("methods")
+    assert sorted(set(re.findall(r"^\| `twofold (\w+)", README, re.MULTILINE))) == commands()
+
+
+def test_the_layers_are_those_that_are_enforced():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert " > ".join(layers) in PAGE

@@ -1,0 +1,110 @@
+"""Tiny methods and batches, small enough to train in a test."""
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from twofold.core import dist, registry
+from twofold.core.batch import Batch, Progress, View
+from twofold.core.method import Method
+from twofold.core.recipe import ViewSpec
+from twofold.nn.encoder import Encoder
+
+SIDE = 16
+COUNT = 16
+START = 1000
+
+
+def make_encoder(**changes: Any) -> Encoder:
+    return Encoder("resnet18_w4", **{"size": SIDE, **changes})
+
+
+def make_method(name: str, dtype: torch.dtype = torch.float32, **changes: Any) -> Method:
+    """The method with its small preset, a tiny encoder and the same weights every time."""
+    torch.manual_seed(0)
+    cls = registry.find("methods", name)
+    own = inspect.signature(cls).parameters
+    small = {key: value for key, value in cls.presets.get("small", {}).items() if key in own}
+    method: Method = cls(make_encoder, **{**small, **changes})
+    method.setup(items=4 * COUNT, classes=3, steps=2 * START)
+    return method.to(dtype)
+
+
+def progress(step: int) -> Progress:
+    """The middle of a training, where nothing is frozen or waits any more."""
+    return Progress(START + step, 2 * START, 20 + step, 40)
+
+
+def make_batch(method: Method, seed: int = 0, dtype: torch.dtype = torch.float32, count: int = COUNT) -> Batch:
+    """Crops, some mirrored, of smooth random images with a little noise."""
+    random = torch.Generator().manual_seed(seed)
+    images = F.interpolate(torch.rand(count, 3, 4, 4, generator=random), size=(24, 32), mode="bilinear")
+    views = tuple(_view(images, spec, random, dtype) for spec in method.views.expanded)
+    size = torch.tensor([24, 32]).expand(count, 2)
+    labels = {"label": torch.arange(count) % 3} if method.learns_from_labels else {}
+    return Batch(views, torch.arange(count), size, labels)
+
+
+def own_part(batch: Batch) -> Batch:
+    """What this process sees of the batch."""
+    own = dist.rows(len(batch.item) // dist.world_size())
+    views = tuple(
+        View(v.pixels[own], v.frame[own], None if v.tag is None else v.tag[own]) for v in batch.views
+    )
+    targets = {name: values[own] for name, values in batch.targets.items()}
+    return Batch(views, batch.item[own], batch.size[own], targets)
+
+
+def make_optimizer(method: Method) -> torch.optim.Optimizer:
+    return torch.optim.SGD(method.param_groups(), lr=0.05, momentum=0.9)
+
+
+def take_step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, step: int) -> Tensor:
+    """One turn of the training loop."""
+    optimizer.zero_grad()
+    loss = method(batch, progress(step)).loss
+    loss.backward()
+    dist.average_gradients(method.parameters())
+    method.before_step(progress(step))
+    optimizer.step()
+    method.after_step(progress(step))
+    return loss.detach()
+
+
+def train(name: str) -> dict[str, Tensor]:
+    """State and last gradients after three steps in float64; the batch is shared by all processes."""
+    method = make_method(name, torch.float64)
+    optimizer = make_optimizer(method)
+    for step in range(3):
+        take_step(method, optimizer, own_part(make_batch(method, step, torch.float64)), step)
+    gradients = {f"{key}.grad": p.grad for key, p in method.named_parameters() if p.grad is not None}
+    return {**method.state_dict(), **gradients}
+
+
+def train_all(names: list[str]) -> dict[str, dict[str, Tensor]]:
+    return {name: train(name) for name in names}
+
+
+def _view(images: Tensor, spec: ViewSpec, random: torch.Generator, dtype: torch.dtype) -> View:
+    count, _, height, width = images.shape
+    side = round(SIDE * spec.crop.side)
+    low, high = spec.crop.scale
+    share = (low + (high - low) * torch.rand(count, generator=random)).sqrt()
+    crop = torch.stack([share * width, share * height], dim=1)
+    corner = torch.rand(count, 2, generator=random) * (torch.tensor([width, height]) - crop)
+    mirrored = torch.rand(count, generator=random) < 0.5
+    frame = torch.zeros(count, 2, 3)
+    frame[:, 0, 0] = crop[:, 0] / side * torch.where(mirrored, -1, 1)
+    frame[:, 1, 1] = crop[:, 1] / side
+    frame[:, 0, 2] = corner[:, 0] + torch.where(mirrored, crop[:, 0], 0)
+    frame[:, 1, 2] = corner[:, 1]
+    to_unit = torch.tensor([[2 / width, 0], [0, 2 / height]])
+    middles = torch.arange(side) + 0.5
+    y, x = torch.meshgrid(middles, middles, indexing="ij")
+    places = torch.stack([x, y, torch.ones_like(x)], dim=-1) @ frame[:, None].mT
+    pixels = F.grid_sample(images, places @ to_unit - 1, align_corners=False)
+    noisy = pixels + 0.05 * torch.rand(pixels.shape, generator=random)
+    return View(noisy.clamp(0, 1).to(dtype), frame)

@@ -1,0 +1,103 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from twofold.core.batch import Progress
+from twofold.train.optim import OptimizerSpec, make_optimizer, schedule, set_rates
+
+
+def lars_by_hand(form, weights, gradients, rates, *, mu=0.9, wd=1e-2, eta=1e-3, trust=True):
+    """METHODS 0, written as loops over plain numbers."""
+    w, v = list(weights), [0.0] * len(weights)
+    for gradient, lr in zip(gradients, rates, strict=True):
+        decay = wd if trust else 0.0
+        g = [gi + decay * wi for gi, wi in zip(gradient, w, strict=True)]
+        norm_w, norm_g = math.hypot(*w), math.hypot(*g)
+        r = eta * norm_w / norm_g if trust and norm_w > 0 and norm_g > 0 else 1.0
+        for i in range(len(w)):
+            if form == "lars":
+                v[i] = mu * v[i] + lr * r * g[i]
+                w[i] -= v[i]
+            else:
+                v[i] = mu * v[i] + r * g[i]
+                w[i] -= lr * v[i]
+    return w
+
+
+@pytest.mark.parametrize("form", ["lars", "lars_out"])
+@pytest.mark.parametrize("trust", [True, False])
+def test_lars_is_the_published_form(form, trust):
+    torch.manual_seed(0)
+    start = torch.randn(5, dtype=torch.float64)
+    gradients = torch.randn(4, 5, dtype=torch.float64)
+    rates = [0.1, 0.5, 0.3, 0.05]
+    w = nn.Parameter(start.clone())
+    spec = OptimizerSpec(optimizer=form, lr=1.0, weight_decay=1e-2)
+    group = {"params": [w], "trust": trust, "weight_decay_scale": float(trust)}
+    optimizer = make_optimizer(spec, [group])
+    for gradient, rate in zip(gradients, rates, strict=True):
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.param_groups[0]["weight_decay"] = 1e-2 * trust
+        w.grad = gradient.clone()
+        optimizer.step()
+    expected = lars_by_hand(form, start.tolist(), gradients.tolist(), rates, trust=trust)
+    assert w.tolist() == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_two_forms_of_lars_differ_only_when_the_rate_changes():
+    moved = {}
+    for form in ("lars", "lars_out"):
+        for rates in ((0.1, 0.1, 0.1), (0.1, 0.2, 0.3)):
+            w = nn.Parameter(torch.ones(3, dtype=torch.float64))
+            spec = OptimizerSpec(optimizer=form, lr=1.0, weight_decay=0.0)
+            optimizer = make_optimizer(spec, [{"params": [w]}])
+            for rate in rates:
+                optimizer.param_groups[0]["lr"] = rate
+                w.grad = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+                optimizer.step()
+            moved[form, rates] = w.detach()
+    assert torch.allclose(moved["lars", (0.1, 0.1, 0.1)], moved["lars_out", (0.1, 0.1, 0.1)])
+    assert not torch.allclose(moved["lars", (0.1, 0.2, 0.3)], moved["lars_out", (0.1, 0.2, 0.3)])
+
+
+@given(total=st.integers(1, 1000), warmup=st.floats(0, 1), step=st.integers(0, 1000))
+def test_the_schedule_stays_within_its_bounds(total, warmup, step):
+    value = schedule(OptimizerSpec(warmup=warmup), Progress(min(step, total - 1), total, 0, 1))
+    assert 0.0 <= value <= 1.0
+
+
+def test_the_schedule_rises_then_falls_to_nothing():
+    spec = OptimizerSpec(warmup=0.1)
+    values = [schedule(spec, Progress(step, 100, 0, 1)) for step in range(100)]
+    peak = values.index(max(values))
+    assert values[0] == pytest.approx(0.1)
+    assert peak in (9, 10)
+    assert values[: peak + 1] == sorted(values[: peak + 1])
+    assert values[peak:] == sorted(values[peak:], reverse=True)
+    assert values[-1] < 0.001
+
+
+def test_a_group_may_keep_its_rate_and_be_left_undecayed():
+    spec = OptimizerSpec(lr=0.5, weight_decay=0.1, warmup=0.0)
+    one, two = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
+    kept = {"params": [two], "lr_scale": lambda p: 1 / schedule(spec, p), "weight_decay_scale": 0.0}
+    optimizer = make_optimizer(spec, [{"params": [one]}, kept])
+    set_rates(optimizer, spec, Progress(50, 100, 0, 1))
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.25)
+    assert optimizer.param_groups[0]["weight_decay"] == pytest.approx(0.1)
+    assert optimizer.param_groups[1]["lr"] == pytest.approx(0.5)
+    assert optimizer.param_groups[1]["weight_decay"] == 0.0
+
+
+def test_a_tied_parameter_moves_once():
+    w = nn.Parameter(torch.ones(1))
+    optimizer = make_optimizer(
+        OptimizerSpec(lr=1.0, weight_decay=0.0, momentum=0.0), [{"params": [w, w]}, {"params": [w]}]
+    )
+    w.grad = torch.ones(1)
+    optimizer.step()
+    assert w.item() == 0.0

@@ -1,0 +1,193 @@
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.run import RunFolder
+from twofold.data import open_source
+from twofold.nn.weights import load_encoder
+from twofold.train.checkpoint import digest, load_checkpoint
+from twofold.train.engine import Engine
+from twofold.train.pretrain import Stopped, prepare, resume, start
+from twofold.train.resolve import Request, resolve
+
+METHODS = ["simclr", "moco_v2", "swav"]
+"""One without state of its own, one with a queue and a teacher, one with prototypes and local views."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Forty images of 16 pixels in two class folders, and one file that is no image."""
+    root = tmp_path_factory.mktemp("images")
+    draw = np.random.default_rng(0)
+    for row in range(40):
+        place = root / ("dark" if row % 2 else "light")
+        place.mkdir(exist_ok=True)
+        pixels = draw.integers(0, 120, (16, 16, 3)) + (0 if row % 2 else 120)
+        Image.fromarray(pixels.astype(np.uint8)).save(place / f"{row:02}.png")
+    (root / "dark" / "broken.png").write_bytes(b"no image")
+    return root
+
+
+class Silent:
+    """Shows nothing; asks to stop, as Ctrl-C does, when a step is reached."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.stop_at = stop_at
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def step(self, progress, figures) -> None:
+        if progress.step == self.stop_at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def request(method: str = "simclr", **changes) -> Request:
+    small = {"encoder": "resnet18_w4", "size": 16, "view_size": 16, "batch_size": 8, "epochs": 2.4, "seed": 3}
+    arguments = {"bn_splits": 2, "queue": 32} if method == "moco_v2" else {}
+    return Request(method=method, arguments=arguments, **{**small, **changes})
+
+
+def begin(folder: Path, out: Path, show: Silent, asked: Request) -> RunFolder:
+    engine = Engine.start("fp32", threads=1)
+    opened = {"data": str(folder)}
+    source = open_source(**opened, progress=False)
+    return start(prepare(asked, source, opened, engine=engine, show=show), out, show)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stopped_and_resumed_run_ends_with_the_same_bits(method, folder, tmp_path):
+    undisturbed = begin(folder, tmp_path / "a", Silent(), request(method))
+    with pytest.raises(Stopped) as stopped:
+        begin(folder, tmp_path / "b", Silent(stop_at=7), request(method))
+    resumed = stopped.value.args[0]
+    assert load_checkpoint(resumed.path / "last.ckpt")["step"] == 7
+    torch.manual_seed(99)
+    show = Silent()
+    source = open_source(**resumed.spec["data"]["open"], progress=False)
+    resume(resumed, source, Engine.start("fp32", threads=1), show)
+    one, other = (load_checkpoint(run.path / "last.ckpt") for run in (undisturbed, resumed))
+    assert one["step"] == 12
+    assert digest(one) == digest(other)
+    assert not show.notes
+    steps = [line["step"] for line in resumed.log()]
+    assert steps == list(range(1, 13))
+    assert [line["loss"] for line in resumed.log()] == [line["loss"] for line in undisturbed.log()]
+
+
+def test_the_run_folder_holds_what_it_should(folder, tmp_path):
+    run = begin(folder, tmp_path, Silent(), request(epochs=1.0))
+    assert {path.name for path in run.path.iterdir()} == {
+        "spec.json",
+        "log.jsonl",
+        "last.ckpt",
+        "encoder.safetensors",
+        "parts.safetensors",
+        "views.png",
+        "skipped.txt",
+    }
+    assert "broken.png" in (run.path / "skipped.txt").read_text()
+    encoder = load_encoder(run.path / "encoder.safetensors")
+    trained = load_checkpoint(run.path / "last.ckpt")["method"]
+    assert all(torch.equal(v, trained[f"encoder.{k}"]) for k, v in encoder.state_dict().items())
+    assert run.path.name.endswith(f"s3-{run.run.key}")
+    assert json.loads((run.path / "spec.json").read_text())["key"] == run.run.key
+
+
+def test_the_key_is_of_what_changes_the_weights(folder, tmp_path):
+    engine, show = Engine.start("fp32", threads=1), Silent()
+    opened = {"data": str(folder)}
+    source = open_source(**opened, progress=False)
+
+    def key(**changes):
+        return prepare(request(**changes), source, opened, engine=engine, show=show).run.key
+
+    keys = [key(), key(seed=4), key(lr=0.123), key(epochs=3.0), key(arguments={"temperature": 0.31})]
+    assert len(set(keys)) == len(keys)
+    assert key() == keys[0]
+
+
+def test_the_very_same_run_is_not_overwritten(folder, tmp_path):
+    begin(folder, tmp_path, Silent(), request(epochs=1.0))
+    with pytest.raises(TwofoldError, match="exists already"):
+        begin(folder, tmp_path, Silent(), request(epochs=1.0))
+
+
+def test_minutes_become_steps_before_the_first_one(folder):
+    engine, show = Engine.start("fp32", threads=1), Silent()
+    opened = {"data": str(folder)}
+    source = open_source(**opened, progress=False)
+    prepared = prepare(request(epochs=None, minutes=0.2), source, opened, engine=engine, show=show)
+    assert prepared.run.steps > 5
+    assert prepared.about["asked"] == {"minutes": 0.2}
+
+
+def test_data_that_changed_is_not_trained_on_further(folder, tmp_path):
+    with pytest.raises(Stopped) as stopped:
+        begin(folder, tmp_path, Silent(stop_at=2), request(seed=8))
+    run = stopped.value.args[0]
+    other = open_source(str(folder / "dark"), progress=False)
+    with pytest.raises(TwofoldError, match="have changed"):
+        resume(run, other, Engine.start("fp32", threads=1), Silent())
+
+
+def test_a_finished_run_has_nothing_to_resume(folder, tmp_path):
+    run = begin(folder, tmp_path, Silent(), request(epochs=1.0, seed=9))
+    source = open_source(**run.spec["data"]["open"], progress=False)
+    with pytest.raises(TwofoldError, match="finished"):
+        resume(run, source, Engine.start("fp32", threads=1), Silent())
+
+
+def test_what_the_user_says_wins_over_the_preset_and_the_preset_over_the_paper(folder):
+    source = open_source(str(folder), progress=False)
+
+    def temperature(**asked):
+        resolved = resolve(Request(**asked), source, 40, accelerator=False)
+        return resolved.arguments["temperature"]
+
+    assert temperature() == 0.2
+    assert temperature(preset="paper") == 0.1
+    assert temperature(arguments={"temperature": 0.7}) == 0.7
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"arguments": {"temprature": 1}}, "did you mean 'temperature'"),
+        ({"preset": "smal"}, "has no preset"),
+        ({"method": "simclar"}, "did you mean 'simclr'"),
+        ({"encoder": "resnet18_w4", "epochs": 1, "minutes": 1}, "not both"),
+        ({"batch_size": 64}, "larger than the 40 images"),
+        ({"epochs": -1}, "above 0"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_told_in_a_sentence(asked, sentence, folder):
+    source = open_source(str(folder), progress=False)
+    with pytest.raises(UsageError, match=sentence):
+        resolve(Request(**asked), source, 40, accelerator=False)
+
+
+def test_a_warm_start_begins_with_the_parents_encoder(folder, tmp_path):
+    from twofold.train.pretrain import build
+
+    parent = begin(folder, tmp_path, Silent(), request(epochs=1.0, seed=11))
+    engine = Engine.start("fp32", threads=1)
+    opened = {"data": str(folder)}
+    source = open_source(**opened, progress=False)
+    asked = request("moco_v2")
+    child = prepare(asked, source, opened, engine=engine, init=str(parent.path), show=Silent())
+    from twofold.data.splits import pretraining_images
+
+    method = build(child.run, pretraining_images(source), engine).method
+    wanted = load_encoder(parent.path / "encoder.safetensors").state_dict()
+    for name, value in wanted.items():
+        assert torch.equal(method.encoder.state_dict()[name], value)
+        assert torch.equal(method.teacher.encoder.state_dict()[name], value)

@@ -1,0 +1,91 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from twofold.train.stream import Stream, _prefetched
+from twofold.views import recipes
+from twofold.views.maker import ViewMaker
+
+
+class InMemory:
+    """Ten small images whose first pixel is their row."""
+
+    paths = tuple(f"{row}.png" for row in range(10))
+    labels = np.arange(10) % 2
+    sizes = np.full((10, 2), 16)
+
+    def __len__(self):
+        return 10
+
+    def read(self, items):
+        pixels = torch.zeros(len(items), 16, 16, 3, dtype=torch.uint8)
+        pixels[:] = torch.from_numpy(np.asarray(items)).view(-1, 1, 1, 1).to(torch.uint8) * 20
+        return pixels
+
+
+def stream(labels=False, seed=0):
+    maker = ViewMaker(recipes.C_CIFAR, seed=seed, view_size=8, channels=3)
+    return Stream(InMemory(), maker, 3, seed, labels)
+
+
+def test_an_epoch_visits_every_image_once_and_drops_the_incomplete_batch():
+    items = torch.cat([batch.item for batch in stream().batches(0)])
+    assert len(items) == 9 == len(set(items.tolist()))
+    assert stream().steps_per_epoch == 3
+
+
+def test_the_order_depends_on_seed_and_epoch_alone():
+    assert np.array_equal(stream().order(4), stream().order(4))
+    assert not np.array_equal(stream().order(4), stream().order(5))
+    assert not np.array_equal(stream(seed=1).order(4), stream().order(4))
+
+
+def test_going_on_in_the_middle_of_an_epoch_gives_the_same_bits():
+    whole, rest = list(stream().batches(2)), list(stream().batches(2, first=1))
+    assert len(rest) == 2
+    for one, other in zip(whole[1:], rest, strict=True):
+        assert torch.equal(one.item, other.item)
+        for view, same in zip(one.views, other.views, strict=True):
+            assert torch.equal(view.pixels, same.pixels)
+            assert torch.equal(view.frame, same.frame)
+
+
+def test_labels_are_behind_a_wall():
+    assert not next(iter(stream().batches(0))).targets
+    batch = next(iter(stream(labels=True).batches(0)))
+    assert torch.equal(batch.targets["label"], batch.item % 2)
+
+
+def test_weights_decide_what_is_drawn():
+    weights = torch.zeros(10)
+    weights[7] = 1.0
+    assert set(stream().order(0, weights).tolist()) == {7}
+
+
+def test_an_error_in_the_background_surfaces_in_the_loop():
+    def broken():
+        yield 1
+        raise OSError("the file vanished")
+
+    with pytest.raises(OSError, match="vanished"):
+        list(_prefetched(broken(), depth=2))
+
+
+def test_no_thread_is_left_when_the_loop_stops_early():
+    before = threading.active_count()
+
+    def endless():
+        while True:
+            yield 0
+
+    batches = _prefetched(endless(), depth=2)
+    next(batches)
+    batches.close()
+    for _ in range(50):
+        if threading.active_count() == before:
+            break
+        time.sleep(0.02)
+    assert threading.active_count() == before
