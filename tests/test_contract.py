@@ -6,11 +6,11 @@ import re
 from functools import cache
 
 import pytest
-import tiny
 import torch
 from torch import Tensor
-from two_processes import in_two_processes
 
+import tiny
+from two_processes import in_two_processes
 from twofold.core import registry
 from twofold.core.method import Method
 from twofold.nn.queue import Queue
@@ -46,7 +46,7 @@ def test_cites_its_paper_in_the_first_line(name: str) -> None:
 
 @every_method
 def test_learns_one_batch(name: str) -> None:
-    """The loss falls; it is measured against the queues of the start, for one that fills up hardens the task."""
+    """The loss falls, measured against the queues of the start: one that fills up hardens the task."""
     method = tiny.make_method(name)
     batch = tiny.make_batch(method)
     queues = [(queue, queue.keys.clone()) for queue in method.modules() if isinstance(queue, Queue)]
@@ -139,8 +139,4 @@ def trained_in_two_processes() -> list[dict[str, dict[str, Tensor]]]:
 @every_method
 def test_two_processes_do_what_one_does_with_the_whole_batch(name: str) -> None:
     first, second = (result[name] for result in trained_in_two_processes())
-    whole = tiny.train(name)
-    assert whole.keys() == first.keys() == second.keys()
-    for key, value in whole.items():
-        assert torch.equal(first[key], second[key]), f"differs between processes: {key}"
-        assert torch.allclose(first[key].double(), value.double(), rtol=1e-7, atol=1e-10), key
+    tiny.assert_equal_training(first, second, tiny.train(name))

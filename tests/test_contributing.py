@@ -37,7 +37,8 @@ def _package(name):
 
 
 def test_each_kind_has_an_example():
-    assert {str(Path(name).parent) for name in EXAMPLES} == {"twofold/methods", "twofold/data/sources"}
+    kinds = {str(Path(name).parent) for name in EXAMPLES}
+    assert kinds == {"twofold/methods", "twofold/data/sources", "twofold/evaluations"}
 
 
 def test_the_method_keeps_the_contract():
@@ -53,10 +54,19 @@ def test_the_method_keeps_the_contract():
         keeps("align_uniform")
 
 
-def test_the_data_set_opens_by_its_name(tmp_path):
+def test_the_evaluation_judges_the_data_set(tmp_path):
     from twofold.data import open_source
+    from twofold.evaluations._judge import judge
+    from twofold.evaluations._task import make_task
+    from twofold.train.engine import Engine
 
     source = open_source("small_digits", cache=tmp_path / "cache", progress=False)
     assert {split: len(images) for split, images in source.splits.items()} == {"train": 1437, "test": 360}
     assert source.classes == tuple("0123456789")
     assert (source.channels, source.size) == (1, 8)
+
+    evaluation = registry.find("evaluations", "nearest_mean")()
+    judged = judge(["pixels"], source, make_task(source), [evaluation], engine=Engine.start(threads=1))
+    (accuracy,) = [score for score in judged.scores if score.metric == "accuracy"]
+    assert accuracy.value > 0.8
+    assert accuracy.protocol["centred"] is True

@@ -38,7 +38,9 @@ def progress(step: int) -> Progress:
     return Progress(START + step, 2 * START, 20 + step, 40)
 
 
-def make_batch(method: Method, seed: int = 0, dtype: torch.dtype = torch.float32, count: int = COUNT) -> Batch:
+def make_batch(
+    method: Method, seed: int = 0, dtype: torch.dtype = torch.float32, count: int = COUNT
+) -> Batch:
     """Crops, some mirrored, of smooth random images with a little noise."""
     random = torch.Generator().manual_seed(seed)
     images = F.interpolate(torch.rand(count, 3, 4, 4, generator=random), size=(24, 32), mode="bilinear")
@@ -74,9 +76,9 @@ def take_step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, st
     return loss.detach()
 
 
-def train(name: str) -> dict[str, Tensor]:
+def train(name: str, changes: dict[str, Any] | None = None) -> dict[str, Tensor]:
     """State and last gradients after three steps in float64; the batch is shared by all processes."""
-    method = make_method(name, torch.float64)
+    method = make_method(name, torch.float64, **(changes or {}))
     optimizer = make_optimizer(method)
     for step in range(3):
         take_step(method, optimizer, own_part(make_batch(method, step, torch.float64)), step)
@@ -86,6 +88,16 @@ def train(name: str) -> dict[str, Tensor]:
 
 def train_all(names: list[str]) -> dict[str, dict[str, Tensor]]:
     return {name: train(name) for name in names}
+
+
+def assert_equal_training(
+    first: dict[str, Tensor], second: dict[str, Tensor], whole: dict[str, Tensor]
+) -> None:
+    """Two processes hold the same to the bit, and what one process with the whole batch holds."""
+    assert whole.keys() == first.keys() == second.keys()
+    for key, value in whole.items():
+        assert torch.equal(first[key], second[key]), f"differs between processes: {key}"
+        assert torch.allclose(first[key].double(), value.double(), rtol=1e-7, atol=1e-10), key
 
 
 def _view(images: Tensor, spec: ViewSpec, random: torch.Generator, dtype: torch.dtype) -> View:

@@ -22,9 +22,9 @@ def in_two_processes(function: Callable[..., Any], *arguments: Any) -> list[Any]
     for pipe in pipes:
         pipe.send_bytes(pickle.dumps((function, arguments)))
     answers = [pickle.loads(pipe.recv_bytes()) for pipe in pipes]
-    for result, failure in answers:
-        if failure:
-            raise AssertionError(f"one of two processes failed:\n{failure}")
+    failures = [failure for _, failure in answers if failure]
+    if failures:
+        raise AssertionError("one of two processes failed:\n" + "\n".join(failures))
     return [result for result, _ in answers]
 
 

@@ -1,8 +1,8 @@
-import dist_cases
 import torch
+
+import dist_cases
 from twins import draw
 from two_processes import in_two_processes
-
 from twofold.core import dist
 
 

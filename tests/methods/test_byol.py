@@ -1,7 +1,7 @@
 import pytest
-import tiny
 import torch
 
+import tiny
 from twofold.core.batch import Progress
 from twofold.core.method import Method
 from twofold.methods.byol import BYOL

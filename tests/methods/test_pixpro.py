@@ -1,8 +1,8 @@
 import pytest
-import tiny
 import torch
 from torch import Tensor
 
+import tiny
 from twofold.core.batch import Batch
 from twofold.core.method import Method
 from twofold.methods.pixpro import PixPro

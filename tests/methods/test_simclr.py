@@ -1,8 +1,8 @@
 import pytest
-import tiny
 import torch
 from torch import nn
 
+import tiny
 from twofold.core.batch import Batch
 from twofold.methods.simclr import SimCLR
 

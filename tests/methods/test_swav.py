@@ -1,8 +1,9 @@
 import pytest
-import tiny
 import torch
 from torch import Tensor
 
+import tiny
+from two_processes import in_two_processes
 from twofold.core.batch import Progress
 from twofold.core.method import Method
 from twofold.methods import swav
@@ -13,17 +14,17 @@ def make(**changes: object) -> Method:
 
 
 @pytest.fixture
-def sinkhorn_inputs(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
-    """Scores that codes were made of, in the order of the calls."""
-    seen: list[Tensor] = []
+def sinkhorn_calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]]:
+    """Scores, and the codes made of them, in the order of the calls."""
+    calls: list[tuple[Tensor, Tensor]] = []
     original = swav.sinkhorn
 
     def watched(scores: Tensor, epsilon: float, iterations: int) -> Tensor:
-        seen.append(scores)
-        return original(scores, epsilon, iterations)
+        calls.append((scores, original(scores, epsilon, iterations)))
+        return calls[-1][1]
 
     monkeypatch.setattr(swav, "sinkhorn", watched)
-    return seen
+    return calls
 
 
 def test_the_papers_sizes_are_the_defaults() -> None:
@@ -33,13 +34,13 @@ def test_the_papers_sizes_are_the_defaults() -> None:
     assert len(method.views.expanded) == 8 and method.views.globals_ == (0, 1)
 
 
-def test_only_global_views_get_codes(sinkhorn_inputs: list[Tensor]) -> None:
+def test_only_global_views_get_codes(sinkhorn_calls: list[tuple[Tensor, Tensor]]) -> None:
     method = make()
     batch = tiny.make_batch(method)
     method(batch, tiny.progress(0))
-    assert len(sinkhorn_inputs) == 2
+    assert len(sinkhorn_calls) == 2
     z = method._embed([view.pixels for view in batch.views])
-    for scores, view in zip(sinkhorn_inputs, z, strict=False):
+    for (scores, _), view in zip(sinkhorn_calls, z, strict=False):
         torch.testing.assert_close(scores, method.prototypes(view), rtol=1e-4, atol=1e-4)
 
 
@@ -51,25 +52,52 @@ def test_views_of_one_size_share_a_batch_norm(monkeypatch: pytest.MonkeyPatch) -
     assert shapes == [(2 * tiny.COUNT, 3, 16, 16), (6 * tiny.COUNT, 3, 7, 7)]
 
 
-def test_the_queue_helps_only_once_it_is_full(sinkhorn_inputs: list[Tensor]) -> None:
+def test_the_queue_helps_only_once_it_is_full(sinkhorn_calls: list[tuple[Tensor, Tensor]]) -> None:
     method = make(queue=2 * tiny.COUNT, queue_epoch=1)
     batch = tiny.make_batch(method)
     for step, epoch in enumerate([0, 1, 1, 1]):
         method(batch, Progress(step, 4, epoch, 2))
         method.after_step(Progress(step, 4, epoch, 2))
-    used = [len(scores) for scores in sinkhorn_inputs[::2]]
+    used = [len(scores) for scores, _ in sinkhorn_calls[::2]]
     assert used == [tiny.COUNT] * 3 + [3 * tiny.COUNT]
 
 
-def test_past_embeddings_come_before_the_batch_and_of_the_same_view(sinkhorn_inputs: list[Tensor]) -> None:
+def test_past_embeddings_come_before_the_batch_and_of_the_same_view(
+    sinkhorn_calls: list[tuple[Tensor, Tensor]],
+) -> None:
     method = make(queue=tiny.COUNT, queue_epoch=0)
     first, second = (tiny.make_batch(method, seed) for seed in range(2))
     for batch in (first, second):
         method(batch, tiny.progress(0))
         method.after_step(tiny.progress(0))
-    (first1, first2), (second1, second2) = sinkhorn_inputs[:2], sinkhorn_inputs[2:]
+    (first1, first2), (second1, second2) = ([s for s, _ in sinkhorn_calls[i : i + 2]] for i in (0, 2))
     torch.testing.assert_close(second1[: tiny.COUNT], first1)
     torch.testing.assert_close(second2[: tiny.COUNT], first2)
+
+
+def test_the_batch_learns_from_its_own_codes(
+    sinkhorn_calls: list[tuple[Tensor, Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[Tensor] = []
+    original = swav.swapped_prediction
+
+    def watched(scores: Tensor, codes: Tensor, *rest: object) -> Tensor:
+        used.append(codes)
+        return original(scores, codes, *rest)
+
+    monkeypatch.setattr(swav, "swapped_prediction", watched)
+    method = make(queue=tiny.COUNT, queue_epoch=0)
+    for seed in range(2):
+        method(tiny.make_batch(method, seed), tiny.progress(0))
+        method.after_step(tiny.progress(0))
+    for position, (_, codes) in enumerate(sinkhorn_calls[2:]):
+        assert torch.equal(used[1][position], codes[-tiny.COUNT :])
+
+
+def test_two_processes_share_one_queue() -> None:
+    changes = {"queue": 2 * tiny.COUNT, "queue_epoch": 0}
+    first, second = in_two_processes(tiny.train, "swav", changes)
+    tiny.assert_equal_training(first, second, tiny.train("swav", changes))
 
 
 def test_prototypes_are_frozen_at_first_and_stay_unit_vectors() -> None:

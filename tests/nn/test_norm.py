@@ -1,12 +1,12 @@
 import copy
 
-import norm_cases
 import pytest
 import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
-from two_processes import in_two_processes
 
+import norm_cases
+from two_processes import in_two_processes
 from twofold.core.errors import UsageError
 from twofold.nn.norm import GroupedBatchNorm, split
 

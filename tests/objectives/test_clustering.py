@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from twins import assert_same, draw
 
+from twins import assert_same, draw
 from twofold.objectives.clustering import sinkhorn, swapped_prediction
 
 

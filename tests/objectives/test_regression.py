@@ -3,8 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from twins import assert_same, draw
 
+from twins import assert_same, draw
 from twofold.objectives.regression import cosine_regression
 
 

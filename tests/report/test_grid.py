@@ -32,6 +32,13 @@ def test_the_protocol_is_spelt_out_only_where_it_tells_columns_apart():
     assert [c.title for c in table.columns] == ["k-NN, k=200", "k-NN, k=1", "Linear probe", "k-NN, macro-F1"]
 
 
+def test_what_came_out_on_the_way_does_not_make_another_column():
+    scores = [score("run", evaluation="few_labels", per_class=n, found={"spread": n}) for n in (1, 10)]
+    assert [c.title for c in grid(scores).columns] == ["Few labels, per class=1", "Few labels, per class=10"]
+    again = [score("run", value, found={"strength": value}) for value in (0.1, 0.2)]
+    assert [c.title for c in grid(again).columns] == ["k-NN"]
+
+
 def test_a_figure_measured_again_counts_as_measured_last():
     (row,) = grid([score("run", 0.1), score("run", 0.2)]).rows
     assert [s.value for s in row.scores] == [0.2]

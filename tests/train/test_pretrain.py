@@ -52,8 +52,9 @@ class Silent:
 
 def request(method: str = "simclr", **changes) -> Request:
     small = {"encoder": "resnet18_w4", "size": 16, "view_size": 16, "batch_size": 8, "epochs": 2.4, "seed": 3}
-    arguments = {"bn_splits": 2, "queue": 32} if method == "moco_v2" else {}
-    return Request(method=method, arguments=arguments, **{**small, **changes})
+    if method == "moco_v2":
+        small["arguments"] = {"bn_splits": 2, "queue": 32}
+    return Request(method=method, **{**small, **changes})
 
 
 def begin(folder: Path, out: Path, show: Silent, asked: Request) -> RunFolder:

@@ -45,7 +45,7 @@ class Distance(nn.Module):
         held_out: Float[Tensor, "m d"],
         seed: int,
     ) -> "Distance":
-        """From the features of all training images, and of those that were fitted on and held out for judging."""
+        """From the features of what is shipped, and of what was fitted on and held out for judging."""
         shipped, fitted = _some(shipped, seed), _some(fitted, seed)
         return cls(F.normalize(shipped, dim=1), _to_nearest(held_out, fitted).sort().values)
 

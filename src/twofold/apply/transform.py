@@ -15,8 +15,8 @@ from twofold.core.errors import TwofoldError
 from twofold.data.decode import RangeWanted, Settings, decode
 from twofold.data.listing import Content
 from twofold.data.picture import BrokenImage
+from twofold.evaluations._features import as_channels
 from twofold.views.evaluation import evaluation_view
-from twofold.views.ops.colour import luma
 
 Picture: TypeAlias = str | Path | Image.Image | np.ndarray | Tensor
 """One image: a file, a PIL image, or an array or tensor ``h w`` or ``h w c``."""
@@ -52,13 +52,13 @@ class Transform(nn.Module):
             TwofoldError: If something is no image that can be read.
         """
         if isinstance(images, str | Path | Image.Image):
-            return self._view(images)
+            return self._one(images)
         if isinstance(images, np.ndarray | Tensor) and images.ndim <= 3:
-            return self._view(images)
-        return torch.stack([self._view(image) for image in images])
+            return self._one(images)
+        return torch.stack([self._one(image) for image in images])
 
-    def view(self, content: Content) -> Float[Tensor, "c h w"]:
-        """The view of one image file's bytes, or of an array ``h w`` or ``h w c``.
+    def pixels(self, content: Content) -> UInt8[Tensor, "h w c"]:
+        """Decodes one image file's bytes, or an array ``h w`` or ``h w c``.
 
         Raises:
             BrokenImage: If this is no usable image; the message is the reason.
@@ -67,19 +67,18 @@ class Transform(nn.Module):
         if isinstance(decoded, RangeWanted):
             low, high = decoded.extent
             raise BrokenImage(
-                "it has more than 8 bits a channel, and which values are black and white is not known: "
-                f"its own are {low:g}:{high:g}"
+                f"more than 8 bits a channel, with values from {low:g} to {high:g}: "
+                "which are black and white has to be said as a range LOW:HIGH"
             )
-        return self.colours(torch.from_numpy(decoded.pixels))
+        return torch.from_numpy(np.require(decoded.pixels, requirements="W"))
 
-    def colours(self, pixels: UInt8[Tensor, "h w c"]) -> Float[Tensor, "c2 h2 w2"]:
+    def view(self, pixels: UInt8[Tensor, "h w c"]) -> Float[Tensor, "c2 h2 w2"]:
         """The view of decoded pixels, with as many channels as the encoder takes."""
-        view = evaluation_view([pixels], self.size)
-        return (luma(view) if self.channels == 1 else view.expand(-1, 3, -1, -1))[0]
+        return as_channels(evaluation_view([pixels], self.size), self.channels)[0]
 
-    def _view(self, image: Picture) -> Float[Tensor, "c h w"]:
+    def _one(self, image: Picture) -> Float[Tensor, "c h w"]:
         try:
-            return self.view(_content(image))
+            return self.view(self.pixels(_content(image)))
         except BrokenImage as reason:
             name = f"{image}" if isinstance(image, str | Path) else f"this {type(image).__name__}"
             raise TwofoldError(f"{name} is no image that can be read: {reason}") from None

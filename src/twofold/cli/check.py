@@ -120,7 +120,7 @@ def _print_files(opened: "Opened", console: "Console") -> None:
 
 
 def _sizes(height: "np.ndarray", width: "np.ndarray") -> tuple[str, ...]:
-    """Least, median and greatest short side in pixels, how many sizes there are, and the most frequent one."""
+    """Least, median and greatest short side, how many sizes there are, and the most frequent one."""
     import numpy as np
 
     sides = np.percentile(np.minimum(height, width), (0, 50, 100)).astype(int)

@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,12 +129,12 @@ def _request(args: "Namespace") -> "Request":
 
 def _method_named(words: list[str]) -> str:
     """``--method`` among the words, or ``method:`` in the YAML file they name; SimCLR otherwise."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         if word == "--method":
             return following
         if word.startswith("--method="):
             return word.partition("=")[2]
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in pairwise([*words, ""]):
         if word == "--config" and Path(following).is_file():
             import yaml
 

@@ -30,6 +30,13 @@ _UNPACKERS: dict[bytes, Callable[[Path], Any]] = {
 Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
 
 
+def lister_for(path: Path) -> Callable[[Path], Listing] | None:
+    """What lists this archive, if it is one. A tar file may end in a zip file, so tar is tried first."""
+    if tarfile.is_tarfile(path):
+        return list_tar
+    return list_zip if zipfile.is_zipfile(path) else None
+
+
 def list_zip(path: Path) -> Listing:
     """Images in a zip file.
 
@@ -134,4 +141,5 @@ def _plain(path: Path) -> IO[bytes]:
     except BaseException:
         file.close()
         raise
+    file.seek(0)
     return file

@@ -1,6 +1,5 @@
 """Images that a data set holds more than once, within a split or across splits."""
 
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from twofold.core.source import Images
 from twofold.data.screen import Advance
+from twofold.data.threads import worker_count
 
 _DISTANCE = 4  # bits of 64 that may differ
 _BANDS = ((0, 13), (13, 13), (26, 13), (39, 13), (52, 12))  # (shift, width): four bits leave one equal
@@ -112,7 +112,7 @@ def thumbnails(images: Images, advance: Advance) -> UInt8[np.ndarray, "n 8 9"]:
         return np.stack([_thumbnail(image) for image in batch])
 
     small = [np.empty((0, 8, 9), np.uint8)]
-    with ThreadPoolExecutor(min(32, os.cpu_count() or 1), thread_name_prefix="thumbnail") as pool:
+    with ThreadPoolExecutor(worker_count(), thread_name_prefix="thumbnail") as pool:
         for part in pool.map(work, range(0, len(images), _BATCH)):
             small.append(part)
             advance(len(part))

@@ -1,6 +1,5 @@
 """One split of a store, read by row."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
@@ -12,6 +11,7 @@ from jaxtyping import Int, UInt8
 
 from twofold.core.source import Pixels
 from twofold.data.store import Store
+from twofold.data.threads import worker_count
 
 
 class StoredImages:
@@ -97,4 +97,4 @@ def _from_jpeg(content: UInt8[np.ndarray, " bytes"], channels: int) -> UInt8[np.
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="jpeg")
+    return ThreadPoolExecutor(worker_count(), thread_name_prefix="jpeg")

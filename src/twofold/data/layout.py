@@ -110,15 +110,19 @@ def splits_of(paths: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     unless there is a ``train`` folder: then they are in no split.
     """
     depth = wrapping(paths)
-    splits, folders = [], []
-    for path in paths:
-        inner = path.split("/")[depth:-1]
-        split = SPLITS.get(inner[0].lower(), "") if inner else ""
-        splits.append(split)
-        folders.append(inner[1:] if split else inner)
+    parents = [path.rpartition("/")[0] for path in paths]
+    parsed = {parent: _split_and_folders(parent, depth) for parent in set(parents)}
+    splits = [parsed[parent][0] for parent in parents]
+    folders = [parsed[parent][1] for parent in parents]
     if "train" not in splits:
         splits = [split or "train" for split in splits]
     return splits, folders
+
+
+def _split_and_folders(parent: str, depth: int) -> tuple[str, list[str]]:
+    inner = parent.split("/")[depth:] if parent else []
+    split = SPLITS.get(inner[0].lower(), "") if inner else ""
+    return split, inner[1:] if split else inner
 
 
 def class_folders(

@@ -63,11 +63,8 @@ class Origin:
 
 def digest(parts: Iterable[str]) -> str:
     """A short hash of some texts, for stamps and keys."""
-    total = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        total.update(part.encode("utf-8", "surrogateescape"))
-        total.update(b"\0")
-    return total.hexdigest()
+    text = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def file_stamp(path: Path) -> str:

@@ -34,7 +34,7 @@ def open_source(
         size: Side of the views that will be made, in pixels; None is at most 224.
         store_size: Short side in pixels to which larger images are shrunk; None is 256 / 224 of ``size``.
         value_range: ``LOW:HIGH``, which become black and white in images of more than 8 bits; None is
-            the least and the greatest value in the data. TIFF with 16-bit colour keeps its full range.
+            the least and the greatest value in the data.
         cache: Folder of decoded images; None is ``$TWOFOLD_CACHE``, else ``~/.cache/twofold``.
         progress: Whether to tell on stderr what is done.
 

@@ -15,6 +15,7 @@ from twofold.core.files import write_aside
 from twofold.data.decode import Settings
 from twofold.data.layout import suffix_of
 from twofold.data.listing import Listing, Origin, digest
+from twofold.data.picture import UNRECOGNISED
 from twofold.data.screen import Screen, readable
 from twofold.data.segment import Filled, Kind, Work, average_length, fill
 from twofold.data.store import ROW, Broken, Index, Segment, Store, open_store, remove_abandoned, touch
@@ -169,7 +170,7 @@ def _refuse_if_unusable(task: _Task, broken: dict[int, str], total: int) -> None
 
 def is_other_file(path: str, reason: str) -> bool:
     """Whether a file without a suffix turned out not to be an image, rather than to be a broken one."""
-    return reason == "not an image" and not suffix_of(path)
+    return reason == UNRECOGNISED and not suffix_of(path)
 
 
 def _announced(folder: Path, todo: Sequence[int], segments: Sequence[Segment], task: _Task) -> Work:

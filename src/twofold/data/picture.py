@@ -8,13 +8,17 @@ import simplejpeg
 from jaxtyping import Shaped
 from PIL import Image, UnidentifiedImageError
 
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
+from twofold.data.deep import deep_colour, has_deep_colour
+
+UNRECOGNISED = "not recognised as an image"
+"""Reason for bytes that no decoder takes for its own."""
+
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
 _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
 _MID_GREY = 128
 _MAX_PIXELS = 178_956_970  # where Pillow, too, stops calling it a photograph
 _ORIENTATION = 0x0112  # the EXIF tag
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # its values where height and width change places
-_PNG_16_BIT_COLOUR = frozenset({2, 4, 6})  # colour types: RGB, gray + alpha, RGB + alpha
 
 
 class BrokenImage(Exception):  # noqa: N818  (no error of the program)
@@ -59,7 +63,7 @@ def read_picture(content: bytes, short_side: int) -> Picture:
     except BrokenImage:
         raise
     except UnidentifiedImageError:
-        raise BrokenImage("not an image") from None
+        raise BrokenImage(UNRECOGNISED) from None
     except Exception as error:  # decoders of hostile bytes raise whatever they like
         raise BrokenImage(f"cannot be decoded: {error or type(error).__name__}") from None
 
@@ -106,16 +110,17 @@ def _any_format(content: bytes) -> Picture:
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         _refuse_bomb(image.height, image.width)
         mode, kind, bits = image.mode, str(image.format), _bits(image, content)
-        if kind == "PNG" and bits == 16 and image.mode not in _DEEP_MODES:
-            values = _deep_png(content)
+        if has_deep_colour(image):
+            values = deep_colour(image, content, _FORMATS)
+            values = values if values.shape[2] == 3 else _over_grey(values, 65_535)
         else:
-            image.load()
             values = _values(image)
         values = _upright(values, _orientation(image))
     return Picture(values, (values.shape[0], values.shape[1]), mode, kind, bits)
 
 
 def _values(image: Image.Image) -> Shaped[np.ndarray, "h w c"]:
+    image.load()  # here, because what fails inside of np.asarray is lost
     if image.mode in _DEEP_MODES:
         return np.asarray(image)[..., None]
     if image.has_transparency_data:
@@ -140,17 +145,6 @@ def _bits(image: Image.Image, content: bytes) -> int:
     if image.format == "TIFF":
         return int(max(image.tag_v2.get(258, (1,))))  # type: ignore[attr-defined]
     return {"1": 1, "I": 32, "F": 32}.get(image.mode, 16 if image.mode in _DEEP_MODES else 8)
-
-
-def _deep_png(content: bytes) -> Shaped[np.ndarray, "h w c"]:
-    """A 16-bit PNG with colour or alpha, which Pillow would cut down to 8 bits."""
-    import torch
-    from torchvision.io import ImageReadMode, decode_image
-
-    data = torch.frombuffer(bytearray(content), dtype=torch.uint8)
-    values = decode_image(data, ImageReadMode.UNCHANGED).permute(1, 2, 0).numpy()
-    deep: np.ndarray = values if values.shape[2] in (1, 3) else _over_grey(values, 65535)
-    return deep
 
 
 def _refuse_bomb(height: int, width: int) -> None:

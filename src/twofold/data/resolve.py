@@ -1,12 +1,11 @@
 """What the user's DATA means: a path, a Hugging Face data set, or a name."""
 
 import re
-import tarfile
-import zipfile
 from pathlib import Path
 
 from twofold.core.errors import UsageError, nearest
 from twofold.core.registry import find, names
+from twofold.data.archives import lister_for
 from twofold.data.listing import Origin
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
@@ -30,7 +29,7 @@ def _kind_of_path(path: Path) -> str:
         return "huggingface" if _is_saved_dataset(path) else "folder"
     if path.suffix.lower() in (".npy", ".npz"):
         return "arrays"
-    if zipfile.is_zipfile(path) or tarfile.is_tarfile(path):
+    if lister_for(path) is not None:
         return "archive"
     raise UsageError(f"{path} is neither a folder, a zip or tar archive, nor an .npy or .npz file")
 

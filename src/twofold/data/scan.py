@@ -1,16 +1,14 @@
 """The files below a folder."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from twofold.data.layout import is_hidden
 from twofold.data.listing import digest
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """A file: its path relative to the folder with ``/``, and its size and time."""
 
     path: str
@@ -19,25 +17,28 @@ class File:
 
 def scan(folder: Path) -> list[File]:
     """All files below ``folder`` that are not hidden, sorted; links are followed, never in a circle."""
-    return sorted(_below(folder, "", frozenset()), key=lambda file: file.path)
+    files: list[File] = []
+    _collect(str(folder), "", frozenset(), files)
+    return sorted(files)
 
 
 def whole_stamp(files: list[File]) -> str:
     """One stamp of all files."""
-    return digest(f"{file.path}:{file.stamp}" for file in files)
+    return digest(part for file in files for part in file)
 
 
-def _below(folder: Path, prefix: str, around: frozenset[tuple[int, int]]) -> Iterator[File]:
-    status = folder.stat()
+def _collect(folder: str, prefix: str, around: frozenset[tuple[int, int]], files: list[File]) -> None:
+    status = os.stat(folder)  # noqa: PTH116  (Path is slow, and every start waits for this)
     here = (status.st_dev, status.st_ino)
     if here in around:
         return
     with os.scandir(folder) as entries:
         for entry in entries:
-            if is_hidden(entry.name):
+            name = entry.name
+            if is_hidden(name):
                 continue
             if entry.is_dir():
-                yield from _below(Path(entry.path), f"{prefix}{entry.name}/", around | {here})
+                _collect(entry.path, f"{prefix}{name}/", around | {here}, files)
             elif entry.is_file():
                 status = entry.stat()
-                yield File(prefix + entry.name, f"{status.st_size}:{status.st_mtime_ns}")
+                files.append(File(prefix + name, f"{status.st_size}:{status.st_mtime_ns}"))

@@ -1,19 +1,14 @@
 """What the user is told while data is opened."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-
-class Advance(Protocol):
-    """Moves a progress bar on by some steps."""
-
-    def __call__(self, steps: int) -> None:
-        """Moves it."""
+Advance = Callable[[int], None]
+"""Moves a progress bar on by some steps."""
 
 
 class Screen:

@@ -1,6 +1,5 @@
 """Decodes images in parallel and writes them one after the other into a file."""
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +15,7 @@ from twofold.data.decode import Decoded, RangeWanted, Settings, decode
 from twofold.data.listing import Listing
 from twofold.data.picture import BrokenImage
 from twofold.data.screen import Advance, Screen
+from twofold.data.threads import worker_count
 
 Kind = Literal["raw", "jpeg"]
 
@@ -137,7 +137,7 @@ def _in_parallel(work: Work, items: Sequence[int], advance: Advance) -> Iterator
     def outcomes(chunk: Sequence[int]) -> list[tuple[int, _Outcome]]:
         return [(item, _outcome(work, item)) for item in chunk]
 
-    threads = min(32, os.cpu_count() or 1)
+    threads = worker_count()
     running: deque[Future[list[tuple[int, _Outcome]]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="decode") as pool:
         try:

@@ -108,7 +108,7 @@ class Store:
 
     folder: Path
     index: Index
-    maps: tuple[UInt8[np.ndarray, " bytes"], ...]
+    maps: tuple[UInt8[np.ndarray, " _"], ...]
 
     def __len__(self) -> int:
         """Number of images."""
@@ -120,7 +120,7 @@ def open_store(folder: Path) -> Store | None:
     try:
         index = _load(folder / _INDEX)
         maps = tuple(_map(folder / segment.file, segment.length) for segment in index.segments)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return None
     return Store(folder, index, maps)
 
@@ -156,8 +156,8 @@ def _is_abandoned(path: Path) -> bool:
 
 
 def _load(path: Path) -> Index:
-    with np.load(path, allow_pickle=False) as file:
-        rows, text = file["rows"], json.loads(bytes(file["text"]))
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        rows, text = arrays["rows"], json.loads(bytes(arrays["text"]))
     if text.pop("version") != _VERSION or rows.dtype != ROW:
         raise ValueError("written by another version")
     return Index(rows=rows, **_typed(text))

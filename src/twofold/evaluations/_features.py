@@ -25,7 +25,7 @@ def features(
     size: int,
     channels: int,
     engine: Engine,
-    advance: Callable[[int], object] = lambda images: None,
+    advance: Callable[[int], object] | None = None,
 ) -> Float[np.ndarray, "n d"]:
     """What the network makes of the evaluation view of each image, in their order.
 
@@ -52,7 +52,8 @@ def features(
         if not part.isfinite().all():
             raise TwofoldError("the encoder's features are not finite numbers: its training has diverged")
         parts.append(part.cpu().numpy())
-        advance(len(rows))
+        if advance is not None:
+            advance(len(rows))
     return np.concatenate(parts)
 
 

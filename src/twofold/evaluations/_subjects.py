@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,7 @@ class Subject:
         name: ``pixels``, ``random:NAME``, ``timm:NAME`` or a run's name.
         size: Side in pixels of the views that it is given.
         channels: Of these views.
-        make: The network in eval mode. A random one has the weights of that seed; others have but one.
-        seeds: Of the networks that are judged as one subject, by their mean; empty where there is but one.
+        networks: Make it, in eval mode; where there are several, it is judged by their mean.
         encoder: The encoder's spec; None for raw pixels.
         run: The run folder, where it is a run.
     """
@@ -41,8 +41,7 @@ class Subject:
     name: str
     size: int
     channels: int
-    make: Callable[[int], nn.Module]
-    seeds: tuple[int, ...] = ()
+    networks: tuple[Callable[[], nn.Module], ...]
     encoder: dict[str, Any] | None = None
     run: Path | None = None
 
@@ -52,15 +51,17 @@ class Subject:
         seen = f"{self.size}x{self.size} pixels"
         if self.encoder is None:
             seen += ", flattened, standardised by channel"
-        return {"view": seen, **({"random_seeds": list(self.seeds)} if self.seeds else {})}
+        several = {"networks": len(self.networks)} if len(self.networks) > 1 else {}
+        return {"view": seen, **several}
 
 
 def resolve(text: str, source: Source) -> Subject:
     """The subject that a user names.
 
     Args:
-        text: A run folder, ``encoder.safetensors`` or ``last.ckpt``, ``timm:NAME``, ``random:NAME`` or ``pixels``.
-        source: The data, which decides what random networks and pixels look like.
+        text: A run folder, its ``encoder.safetensors`` or ``last.ckpt``, ``timm:NAME``, ``random:NAME`` or
+            ``pixels``.
+        source: The data, which decides what ``random:NAME`` and ``pixels`` take.
 
     Raises:
         UsageError: If there is no such subject.
@@ -85,22 +86,18 @@ def resolve(text: str, source: Source) -> Subject:
 
 
 def pixels(source: Source) -> Subject:
-    """The evaluation view at no more than 32x32, each channel standardised by the data's statistics, flattened."""
-    size = min(source.size, _PIXEL_SIDE)
-    return Subject("pixels", size, source.channels, lambda seed: _Pixels(source.mean, source.std).eval())
+    """The evaluation view at no more than 32x32, flattened; channels standardised by the data's statistics.
+
+    Without the mean taken out, all images look alike to a cosine: k-NN on CIFAR-10 falls from 40% to 31%.
+    """
+    network = _Pixels(source.mean, source.std).eval()
+    return Subject("pixels", min(source.size, _PIXEL_SIDE), source.channels, (lambda: network,))
 
 
 def random_encoder(spec: dict[str, Any]) -> Subject:
     """Untrained encoders of an architecture."""
-    seeds = tuple(range(RANDOM_ENCODERS))
-    return Subject(
-        f"random:{spec['name']}",
-        spec["size"],
-        spec["channels"],
-        lambda seed: _random(spec, seed),
-        seeds=seeds,
-        encoder=spec,
-    )
+    networks = tuple(partial(_random, spec, seed) for seed in range(RANDOM_ENCODERS))
+    return Subject(f"random:{spec['name']}", spec["size"], spec["channels"], networks, encoder=spec)
 
 
 def _from_path(path: Path) -> Subject:
@@ -137,7 +134,7 @@ def _from_checkpoint(path: Path) -> Encoder:
 
 def _with_weights(name: str, encoder: Encoder, run: Path | None = None) -> Subject:
     spec = encoder.spec
-    return Subject(name, spec["size"], spec["channels"], lambda seed: encoder, encoder=spec, run=run)
+    return Subject(name, spec["size"], spec["channels"], (lambda: encoder,), encoder=spec, run=run)
 
 
 def _random(spec: dict[str, Any], seed: int) -> nn.Module:
@@ -148,6 +145,9 @@ def _random(spec: dict[str, Any], seed: int) -> nn.Module:
 
 class _Pixels(nn.Module):
     """The image itself as a vector."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()

@@ -89,7 +89,7 @@ def make_task(
         )
     if asked - learned:
         raise TwofoldError(
-            f"{judge_name} has classes that {fit_name} has no image of, so that nothing could get them right: "
+            f"{judge_name} has classes without an image in {fit_name}, so that nothing could get them right: "
             f"{_named(asked - learned, source.classes)}; are the class names spelt alike in both?"
         )
     protocol = {

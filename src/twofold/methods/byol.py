@@ -25,20 +25,20 @@ class BYOL(Method):
         momentum: tau_base, the target's momentum at the start; it rises to 1. Shorter runs want less
             (0.99 for 300 epochs, 0.97 for 40).
         hidden: Units of the hidden layers of the projector g and the predictor q.
-        out: Length of z, the output of g.
+        dim: Length of z, the output of g.
     """
 
     views = recipes.D
-    presets: ClassVar = {"small": {"momentum": 0.97, "hidden": 1024, "out": 128}}
+    presets: ClassVar = {"small": {"momentum": 0.97, "hidden": 1024, "dim": 128}}
 
     def __init__(
-        self, make_encoder: MakeEncoder, *, momentum: float = 0.996, hidden: int = 4096, out: int = 256
+        self, make_encoder: MakeEncoder, *, momentum: float = 0.996, hidden: int = 4096, dim: int = 256
     ) -> None:
         super().__init__()
         self.momentum = momentum
         self.encoder = encoder = make_encoder()
-        self.projector = mlp(encoder.width, hidden, out, bias=False)
-        self.predictor = mlp(out, hidden, out, bias=False)
+        self.projector = mlp(encoder.width, hidden, dim, bias=False)
+        self.predictor = mlp(dim, hidden, dim, bias=False)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
         synchronise(self)
 

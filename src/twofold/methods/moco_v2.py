@@ -32,7 +32,7 @@ class MoCoV2(Method):
         momentum: m of the key encoder f_k. Short runs want less (0.99).
         queue: K, number of past keys that serve as negatives. Small data want fewer (4096).
         hidden: Units of the hidden layer of the head.
-        out: Length of q and k.
+        dim: Length of q and k.
         bn_splits: Groups that the whole batch makes for batch norm: the paper's 8 devices. The batch
             must divide by it.
         symmetric: Whether each view is the query once (the loss is then the mean of both).
@@ -45,7 +45,7 @@ class MoCoV2(Method):
             "momentum": 0.99,
             "queue": 4096,
             "hidden": 512,
-            "out": 128,
+            "dim": 128,
             "bn_splits": 8,
             "symmetric": True,
         }
@@ -59,7 +59,7 @@ class MoCoV2(Method):
         momentum: float = 0.999,
         queue: int = 65536,
         hidden: int = 2048,
-        out: int = 128,
+        dim: int = 128,
         bn_splits: int = 8,
         symmetric: bool = False,
     ) -> None:
@@ -68,9 +68,9 @@ class MoCoV2(Method):
         self.momentum = momentum
         self.symmetric = symmetric
         self.encoder = encoder = make_encoder()
-        self.projector = mlp(encoder.width, hidden, out, norm=False)
+        self.projector = mlp(encoder.width, hidden, dim, norm=False)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
-        self.queue = Queue(queue, out)
+        self.queue = Queue(queue, dim)
         split(self, bn_splits)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

@@ -31,14 +31,14 @@ class PixPro(Method):
         gamma: Sharpness of pixel propagation.
         threshold: Largest distance of a positive pair, in diagonals of a cell.
         hidden: Units of the hidden layer of the projection.
-        out: Length of the embedding x of a cell.
+        dim: Length of the embedding x of a cell.
         instance: Weight of a BYOL-type loss on the pooled features, with a projector and a predictor
             of its own; 0 for none. With 1 the features serve classification too.
     """
 
     encoder: Encoder
     views = recipes.D
-    presets: ClassVar = {"small": {"momentum": 0.97, "hidden": 512, "out": 128, "instance": 1.0}}
+    presets: ClassVar = {"small": {"momentum": 0.97, "hidden": 512, "dim": 128, "instance": 1.0}}
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class PixPro(Method):
         gamma: float = 2.0,
         threshold: float = 0.7,
         hidden: int = 4096,
-        out: int = 256,
+        dim: int = 256,
         instance: float = 0.0,
     ) -> None:
         super().__init__()
@@ -57,12 +57,12 @@ class PixPro(Method):
         self.threshold = threshold
         self.instance = instance
         self.encoder = encoder = make_encoder()
-        self.projector = pixel_mlp(encoder.width, hidden, out)
-        self.transform = nn.Conv2d(out, out, 1)
+        self.projector = pixel_mlp(encoder.width, hidden, dim)
+        self.transform = nn.Conv2d(dim, dim, 1)
         students: dict[str, nn.Module] = {"encoder": self.encoder, "projector": self.projector}
         if instance:
-            self.instance_projector = mlp(encoder.width, hidden, out)
-            self.instance_predictor = mlp(out, hidden, out)
+            self.instance_projector = mlp(encoder.width, hidden, dim)
+            self.instance_predictor = mlp(dim, hidden, dim)
             students["instance_projector"] = self.instance_projector
         self.teacher = Teacher(**students)
         synchronise(self)

@@ -24,19 +24,19 @@ class SimCLR(Method):
         make_encoder: Builds the encoder f.
         temperature: tau of NT-Xent. Small batches and short runs want more (0.2 to 0.5).
         hidden: Units of the hidden layer of the projection head g.
-        out: Length of z, the output of g.
+        dim: Length of z, the output of g.
     """
 
     views = recipes.C
-    presets: ClassVar = {"small": {"temperature": 0.2, "hidden": 512, "out": 128}}
+    presets: ClassVar = {"small": {"temperature": 0.2, "hidden": 512, "dim": 128}}
 
     def __init__(
-        self, make_encoder: MakeEncoder, *, temperature: float = 0.1, hidden: int = 2048, out: int = 128
+        self, make_encoder: MakeEncoder, *, temperature: float = 0.1, hidden: int = 2048, dim: int = 128
     ) -> None:
         super().__init__()
         self.temperature = temperature
         self.encoder = encoder = make_encoder()
-        self.projector = nn.Sequential(*mlp(encoder.width, hidden, out, bias=False), scale_norm(out))
+        self.projector = nn.Sequential(*mlp(encoder.width, hidden, dim, bias=False), scale_norm(dim))
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

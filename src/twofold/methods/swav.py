@@ -30,7 +30,7 @@ class SwAV(Method):
         iterations: Turns of the Sinkhorn algorithm.
         prototypes: K, number of prototypes. Small data want fewer.
         hidden: Units of the hidden layer of the projector.
-        out: Length of z.
+        dim: Length of z.
         frozen_steps: Steps at the start in which prototypes do not move.
         queue: Past embeddings of each global view that join in making codes; 0 for none. The paper
             takes 3840 with batches of 256.
@@ -40,7 +40,7 @@ class SwAV(Method):
     views = recipes.multi_crop(recipes.C)
     queue: Queue | None
     presets: ClassVar = {
-        "small": {"prototypes": 300, "hidden": 512, "out": 128, "frozen_steps": 200, "epsilon": 0.05}
+        "small": {"prototypes": 300, "hidden": 512, "dim": 128, "frozen_steps": 200, "epsilon": 0.05}
     }
 
     def __init__(
@@ -52,7 +52,7 @@ class SwAV(Method):
         iterations: int = 3,
         prototypes: int = 3000,
         hidden: int = 2048,
-        out: int = 128,
+        dim: int = 128,
         frozen_steps: int = 313,
         queue: int = 0,
         queue_epoch: int = 15,
@@ -64,9 +64,9 @@ class SwAV(Method):
         self.frozen_steps = frozen_steps
         self.queue_epoch = queue_epoch
         self.encoder = encoder = make_encoder()
-        self.projector = mlp(encoder.width, hidden, out)
-        self.prototypes = Prototypes(out, prototypes)
-        self.queue = Queue(queue, out * len(self.views.globals_)) if queue else None
+        self.projector = mlp(encoder.width, hidden, dim)
+        self.prototypes = Prototypes(dim, prototypes)
+        self.queue = Queue(queue, dim * len(self.views.globals_)) if queue else None
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

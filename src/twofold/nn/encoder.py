@@ -71,6 +71,7 @@ class Encoder(nn.Module):
         }
         self.backbone = _backbone(name, channels, size, pretrained)
         self.width: int = self.backbone.num_features
+        self._layout = self.layout
         shape = (1, channels, 1, 1)
         self.register_buffer("mean", torch.tensor(self.spec["mean"]).view(shape))
         self.register_buffer("std", torch.tensor(self.spec["std"]).view(shape))
@@ -99,8 +100,19 @@ class Encoder(nn.Module):
         """Number of feature maps that ``grid`` can return."""
         return len(self.backbone.feature_info)
 
+    @property
+    def layout(self) -> torch.memory_format:
+        """Channels last, which is up to twice as fast on a CPU, where that is safe.
+
+        On processors without AVX-512, oneDNN's channels-last convolutions write past the end of their
+        buffers if the number of channels is no multiple of 8 (seen with torch 2.14.1 and 4 channels).
+        """
+        convolutions = (m for m in self.backbone.modules() if isinstance(m, nn.Conv2d))
+        whole = all(c.out_channels % 8 == 0 for c in convolutions)
+        return torch.channels_last if whole else torch.contiguous_format
+
     def _normalise(self, x: Tensor) -> Tensor:
-        return (x - self.mean) / self.std
+        return ((x - self.mean) / self.std).contiguous(memory_format=self._layout)
 
 
 def known_encoders() -> list[str]:

@@ -73,10 +73,10 @@ class SyncBatchNorm(nn.SyncBatchNorm):
         variance = dist.all_reduce(centred.square().mean(others)) / dist.world_size()
         self._follow(mean.detach(), variance.detach() * count / (count - 1))
 
-        scale = torch.rsqrt(variance + self.eps)
+        scale: Tensor = torch.rsqrt(variance + self.eps)
         if self.weight is not None:
             scale = scale * self.weight
-        y = centred * scale.view(channels)
+        y: Tensor = centred * scale.view(channels)
         if self.bias is not None:
             y = y + self.bias.view(channels)
         return y.to(x.dtype)

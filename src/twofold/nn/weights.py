@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from twofold.core.errors import TwofoldError
 from twofold.core.files import write_aside
@@ -44,18 +44,35 @@ def load_encoder(path: Path) -> Encoder:
     Raises:
         TwofoldError: If the file is missing, damaged or not written by ``save_encoder``.
     """
+    metadata, state = _read(path)
+    if "twofold.encoder" not in metadata:
+        raise TwofoldError(f"{path} was not written by twofold: it does not say which encoder it holds")
+    encoder = Encoder(**json.loads(metadata["twofold.encoder"]))
+    encoder.load_state_dict(state)
+    return encoder.eval()
+
+
+def load_parts(path: Path) -> dict[str, dict[str, Tensor]]:
+    """State of each module that ``save_parts`` wrote, by its name.
+
+    Raises:
+        TwofoldError: If the file is missing or damaged.
+    """
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in _read(path)[1].items():
+        part, _, key = name.partition(".")
+        parts.setdefault(part, {})[key] = tensor
+    return parts
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            spec = json.loads((file.metadata() or {}).get("twofold.encoder", "null"))
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            return file.metadata() or {}, state
     except FileNotFoundError:
-        raise TwofoldError(f"no encoder at {path}") from None
+        raise TwofoldError(f"there is no file {path}") from None
     except SafetensorError as error:
         raise TwofoldError(f"{path} is not a readable safetensors file ({error})") from None
-    if spec is None:
-        raise TwofoldError(f"{path} was not written by twofold: it does not say which encoder it holds")
-    encoder = Encoder(**spec)
-    encoder.load_state_dict(state)
-    return encoder.eval()

@@ -8,12 +8,16 @@ from twofold.core.evaluation import Score
 
 Role = Literal["pixels", "random", "supervised", "public", "trained"]
 
+FOUND = "found"
+"""Entry of a protocol that does not define the figure: what came out on the way, as a selected strength."""
+
 _ROLES: tuple[Role, ...] = ("pixels", "random", "supervised", "public", "trained")
 _EVALUATIONS = {
     "knn": "k-NN",
     "linear": "Linear probe",
     "mlp": "Two-layer probe",
     "finetune": "Fine-tuned",
+    "few_labels": "Few labels",
     "labels_1": "1 label per class",
     "labels_10": "10 labels per class",
 }
@@ -109,7 +113,7 @@ def _columns(scores: Sequence[Score]) -> list[Column]:
             score.evaluation,
             score.metric,
             ", ".join(
-                f"{key}={score.protocol[key]}"
+                f"{key.replace('_', ' ')}={score.protocol[key]}"
                 for key in keys[score.evaluation, score.metric]
                 if key in score.protocol
             ),
@@ -124,7 +128,11 @@ def _telling_keys(scores: Sequence[Score]) -> list[str]:
     for subject in dict.fromkeys(score.subject for score in scores):
         protocols = [score.protocol for score in scores if score.subject == subject]
         for key in protocols[0]:
-            if len({repr(protocol.get(key)) for protocol in protocols}) > 1 and key not in chosen:
+            if (
+                key != FOUND
+                and len({repr(protocol.get(key)) for protocol in protocols}) > 1
+                and key not in chosen
+            ):
                 told = {tuple(repr(p.get(k)) for k in chosen) for p in protocols}
                 if len(told) < len(protocols):
                     chosen.append(key)

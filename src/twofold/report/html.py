@@ -7,14 +7,14 @@ import base64
 import dataclasses
 import json
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
-from twofold import __version__
 from twofold.core.evaluation import Score
 from twofold.core.files import write_text
 from twofold.report.charts import training_charts
 from twofold.report.facts import facts
-from twofold.report.grid import Grid, grid, role
+from twofold.report.grid import FOUND, Grid, grid, role
 from twofold.report.next_step import next_step
 from twofold.report.record import Record, read_record
 from twofold.report.verdict import judge
@@ -56,7 +56,7 @@ def _render(record: Record) -> str:
         run=record.folder.resolve().name,
         verdict=verdict,
         table=grid(shown),
-        few_labels=any(score.evaluation.startswith("labels_") for score in shown),
+        few_labels=any("labels" in score.evaluation for score in shown),
         recalls=_recalls(record.scores),
         protocols=_protocols(record.scores),
         charts=[(chart, Markup(chart.svg)) for chart in charts],
@@ -65,7 +65,7 @@ def _render(record: Record) -> str:
         command=record.said("command"),
         next_step=next_step(record, verdict.answer),
         spec=json.dumps(record.spec, indent=2, ensure_ascii=False),
-        version=__version__,
+        version=version("twofold"),
     )
 
 
@@ -88,14 +88,17 @@ def _protocols(scores: Sequence[Score]) -> list[tuple[str, str]]:
     """Everything that defines the figures, a line a column."""
     table = grid([score for score in scores if role(score.subject) == "trained" and not _is_recall(score)])
     return [
-        (
-            column.title,
-            ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in score.protocol.items()),
-        )
+        (column.title, _spelt_out(score))
         for row in table.rows
         for column, score in zip(table.columns, row.scores, strict=True)
         if score and score.protocol
     ]
+
+
+def _spelt_out(score: Score) -> str:
+    return ", ".join(
+        f"{key.replace('_', ' ')} {value}" for key, value in score.protocol.items() if key != FOUND
+    )
 
 
 def _steps_per_epoch(record: Record) -> float | None:

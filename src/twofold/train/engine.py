@@ -10,7 +10,10 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import nn
+
+from twofold.nn.encoder import Encoder
 
 Precision = Literal["auto", "fp32", "bf16"]
 M = TypeVar("M", bound=nn.Module)
@@ -52,8 +55,12 @@ class Engine:
         )
 
     def place(self, module: M) -> M:
-        """The module on this device, its convolutions in channels-last order."""
-        return module.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        """The module on this device, its encoders in the order of memory that suits them."""
+        module = module.to(self.device)
+        for part in module.modules():
+            if isinstance(part, Encoder):
+                part.to(memory_format=part.layout)  # type: ignore[call-overload]
+        return module
 
 
 def fast_precision(device: torch.device) -> Literal["fp32", "bf16"]:
@@ -78,6 +85,16 @@ def keep_freed_memory() -> None:
         m_trim_threshold, m_mmap_threshold = -1, -3
         mallopt(m_mmap_threshold, 1 << 30)
         mallopt(m_trim_threshold, (1 << 31) - 1)
+
+
+def one_thread_here() -> None:
+    """Gives the operations of the calling thread one core; other threads keep theirs.
+
+    ``torch.set_num_threads`` is for the start of a process only: it empties oneDNN's caches, which
+    crashes a thread that is computing.
+    """
+    torch.get_num_threads()  # torch sets a thread's count at its first use
+    threadpool_limits(1, user_api="openmp")
 
 
 def seed_everything(seed: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -36,6 +36,7 @@ from twofold.views.maker import ViewMaker
 from twofold.views.sheet import contact_sheet
 
 
+@runtime_checkable
 class Show(Protocol):
     """Where progress is shown; the command line passes a live bar."""
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from twofold.core.batch import Batch
 from twofold.core.source import Images
+from twofold.train.engine import one_thread_here
 from twofold.views.maker import ViewMaker
 
 T = TypeVar("T")
@@ -80,6 +81,7 @@ def _prefetched(batches: Iterator[T], depth: int) -> Iterator[T]:
                 continue
 
     def work() -> None:
+        one_thread_here()  # the others belong to the model
         try:
             for batch in batches:
                 put(batch)

@@ -1,10 +1,9 @@
 """A zip or tar file of a folder of images."""
 
-import zipfile
 from pathlib import Path
 
 from twofold.core.errors import UsageError
-from twofold.data.archives import list_tar, list_zip
+from twofold.data.archives import lister_for
 from twofold.data.listing import Origin, file_stamp, short_name
 
 
@@ -20,6 +19,8 @@ class Archive:
         path = Path(data).expanduser().resolve()
         if not path.is_file():
             raise UsageError(f"there is no file {path}")
-        lister = list_zip if zipfile.is_zipfile(path) else list_tar
+        lister = lister_for(path)
+        if lister is None:
+            raise UsageError(f"{path} is neither a zip nor a tar archive")
         name = path.name.partition(".")[0] or path.name
         return Origin(short_name(name), str(path), file_stamp(path), lambda: lister(path))

@@ -40,9 +40,9 @@ def _listing(path: Path, stamp: str) -> Listing:
         if path.suffix.lower() == ".npy":
             arrays = {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
         else:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as packed:
+                arrays = {name: packed[name] for name in packed.files}
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise TwofoldError(f"{path} cannot be read as a numpy file: {error}") from None
     images, labels, others = _sorted_out(arrays)
     if not images:

@@ -1,0 +1,113 @@
+"""Trains a whole classifier, encoder and head, on labelled images."""
+
+import copy
+from typing import ClassVar
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.method import Method
+from twofold.core.precision import full_precision
+from twofold.core.recipe import Crop, Flip, Recipe, ViewSpec
+from twofold.core.source import Images
+from twofold.data.screen import Screen
+from twofold.evaluations._features import as_channels
+from twofold.nn.encoder import Encoder
+from twofold.nn.groups import matrices_and_vectors
+from twofold.train.engine import Engine
+from twofold.train.loop import Training, fit
+from twofold.train.optim import OptimizerSpec, make_optimizer
+from twofold.train.stream import Stream
+from twofold.views.maker import ViewMaker
+
+_OPTIMIZER = OptimizerSpec(optimizer="adamw", lr=3e-4, weight_decay=0.01, warmup=0.1)
+_BATCH = 64
+_FEWEST_STEPS = 100
+
+
+class FineTune(Method):
+    """Cross-entropy of encoder and head on lightly augmented images.
+
+    The head comes fitted to the encoder's features, so that its first, large gradients do not spoil
+    them (Kumar et al., ICLR 2022, arXiv:2202.10054). Batch-norm statistics stay as they are, which a
+    handful of images could not estimate.
+    """
+
+    views: ClassVar[Recipe] = Recipe("light", (ViewSpec(Crop(scale=(0.4, 1.0)), (Flip(),)),))
+    learns_from_labels: ClassVar[bool] = True
+
+    encoder: Encoder
+
+    def __init__(self, encoder: Encoder, head: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def train(self, mode: bool = True) -> "FineTune":
+        """Training mode for all but batch norms."""
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """Cross-entropy of the one view."""
+        pixels = as_channels(batch.views[0].pixels, self.encoder.spec["channels"])
+        return Step(self._loss(self.encoder(pixels), batch.targets["label"]))
+
+    def param_groups(self) -> list[dict[str, object]]:
+        """Weight decay for matrices only."""
+        return matrices_and_vectors(self)
+
+    @full_precision
+    def _loss(self, h: Float[Tensor, "b d"], label: Int[Tensor, " b"]) -> Float[Tensor, ""]:
+        return F.cross_entropy(self.head(h), label)
+
+
+def finetune(
+    encoder: Encoder,
+    head: nn.Module,
+    images: Images,
+    *,
+    channels: int,
+    epochs: float,
+    seed: int,
+    engine: Engine,
+    screen: Screen,
+) -> tuple[Encoder, nn.Module]:
+    """A trained copy of encoder and head, in eval mode.
+
+    Args:
+        encoder: Where to start.
+        head: Fitted to the encoder's features.
+        images: All of them labelled.
+        channels: Of the images.
+        epochs: Passes over the images; at least a hundred steps are made.
+        seed: Of order and views.
+        engine: Where it is computed.
+        screen: Where progress is shown.
+    """
+    tuned = engine.place(FineTune(copy.deepcopy(encoder), copy.deepcopy(head)))
+    size = encoder.spec["size"]
+    batch_size = min(_BATCH, len(images))
+    training = Training(
+        method=tuned,
+        optimizer=make_optimizer(_OPTIMIZER, tuned.param_groups()),
+        spec=_OPTIMIZER,
+        stream=Stream(
+            images,
+            ViewMaker(tuned.views, seed=seed, view_size=size, channels=channels),
+            batch_size,
+            seed,
+            labels=True,
+        ),
+        engine=engine,
+        total=max(_FEWEST_STEPS, round(epochs * len(images) / batch_size)),
+    )
+    with screen.bar("fine-tuning", training.total) as advance:
+        fit(training, lambda *_: advance(1))
+    tuned.eval()
+    return tuned.encoder, tuned.head

@@ -1,0 +1,192 @@
+"""From an encoder and labelled images to a classifier with an honest score."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from twofold.apply.classifier import About, Classifier
+from twofold.apply.distance import Distance
+from twofold.apply.finetune import finetune
+from twofold.apply.head import HeadKind, fit_linear, fit_mlp
+from twofold.core.errors import UsageError
+from twofold.core.source import Images, Source
+from twofold.data.parts import Joined, Part
+from twofold.data.screen import Screen
+from twofold.evaluations import _scores
+from twofold.evaluations._features import features
+from twofold.evaluations._subjects import Subject
+from twofold.evaluations._task import Embedded, Task, labels_of
+from twofold.evaluations.linear import Linear
+from twofold.nn.encoder import Encoder
+from twofold.train.engine import Engine
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What kind of classifier is wanted.
+
+    Args:
+        head: ``linear``, or ``mlp`` with one hidden layer.
+        finetune: Train the encoder too.
+        epochs: Passes over the labelled images in fine-tuning.
+        seed: Of initial weights, order and views.
+    """
+
+    head: HeadKind = "linear"
+    finetune: bool = False
+    epochs: float = 20.0
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """``linear``, ``mlp``, ``linear+finetune`` or ``mlp+finetune``."""
+        return f"{self.head}+finetune" if self.finetune else self.head
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What defines a score of it."""
+        tuned = {"epochs": self.epochs} if self.finetune else {}
+        return {"head": self.head, "fit_seed": self.seed, **tuned}
+
+
+def fit_classifier(
+    subject: Subject,
+    source: Source,
+    task: Task,
+    wish: Wish,
+    *,
+    decode: Mapping[str, Any],
+    record: Mapping[str, Any],
+    engine: Engine,
+    screen: Screen,
+) -> Classifier:
+    """Fits twice: without the images to judge on, for the scores; then on all labelled images, to be used.
+
+    Args:
+        subject: Whose encoder.
+        source: Where the images are.
+        task: Which of them are held out.
+        wish: What kind of classifier.
+        decode: How the images were decoded, for ``About.decode``.
+        record: Versions and command, for ``About.record``.
+        engine: Where it is computed.
+        screen: Where progress is shown.
+
+    Raises:
+        UsageError: If the subject has no encoder: raw pixels.
+    """
+    images = _labelled(source, task)
+    fitted, judged = len(task.fit), len(task.fit) + len(task.judge)
+    fitting = _Fitting(_encoder(subject, engine), source, wish, engine, screen)
+    h = fitting.features(fitting.encoder, images)
+    embedded = Embedded(
+        subject.name, task, h[:fitted], h[fitted:judged], {**task.protocol, **subject.protocol}
+    )
+    strength = _strength(embedded)
+
+    trial, head = fitting.trained(task.fit, embedded.fit, strength)
+    if wish.finetune:
+        tuned = fitting.features(trial, Part(images, np.arange(judged)))
+        embedded = embedded._replace(fit=tuned[:fitted], judge=tuned[fitted:])
+    scores = _judged(embedded, head, wish)
+    encoder, head = fitting.trained(images, h, strength)
+    if wish.finetune:
+        h = fitting.features(encoder, images)
+    about = About(
+        classes=source.classes,
+        head=wish.head,
+        finetuned=wish.finetune,
+        origin=subject.name,
+        data={"name": source.name, "fingerprint": source.fingerprint, "images": len(images)},
+        decode=dict(decode),
+        shipped=f"fitted on all {len(images):,} labelled images; "
+        f"the scores are those of the same fit on {fitted:,} of them, judged on {judged - fitted:,}",
+        scores=scores,
+        record={"seed": wish.seed, **record},
+    )
+    return Classifier(about, encoder, head, Distance.measured(h, embedded.fit, embedded.judge, wish.seed))
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """One kind of classifier, fitted to whatever images are given."""
+
+    encoder: Encoder
+    source: Source
+    wish: Wish
+    engine: Engine
+    screen: Screen
+
+    def features(self, encoder: Encoder, images: Images) -> Float[Tensor, "n d"]:
+        spec = encoder.spec
+        with self.screen.bar("embedding", len(images)) as advance:
+            found = features(
+                encoder,
+                images,
+                size=spec["size"],
+                channels=spec["channels"],
+                engine=self.engine,
+                advance=advance,
+            )
+        return torch.from_numpy(found).to(self.engine.device)
+
+    def trained(self, images: Images, h: Float[Tensor, "n d"], strength: float) -> tuple[Encoder, nn.Module]:
+        """Encoder and head for some images, whose features by the given encoder are ``h``."""
+        labels = torch.from_numpy(labels_of(images)).to(h.device)
+        classes = len(self.source.classes)
+        if self.wish.head == "linear":
+            head = fit_linear(h, labels, classes, strength)
+        else:
+            head = fit_mlp(h, labels, classes, self.wish.seed)
+        if not self.wish.finetune:
+            return self.encoder, head
+        return finetune(
+            self.encoder,
+            head,
+            images,
+            channels=self.source.channels,
+            epochs=self.wish.epochs,
+            seed=self.wish.seed,
+            engine=self.engine,
+            screen=self.screen,
+        )
+
+
+def _encoder(subject: Subject, engine: Engine) -> Encoder:
+    network = engine.place(subject.networks[0]())
+    if not isinstance(network, Encoder):
+        raise UsageError(f"'{subject.name}' is no encoder: give a run, timm:NAME or random:NAME")
+    return network
+
+
+def _labelled(source: Source, task: Task) -> Joined:
+    """All labelled images: those to fit on, those to judge on, and those of any other split."""
+    used = {*task.fit.paths, *task.judge.paths}
+    parts = [task.fit, task.judge]
+    for images in source.splits.values():
+        if images.labels is not None:
+            others = [path not in used for path in images.paths]
+            new = np.flatnonzero((images.labels >= 0) & others)
+            parts += [Part(images, new)] if len(new) else []
+    joined = Joined(parts)
+    joined.labels = np.concatenate([labels_of(part) for part in parts])
+    return joined
+
+
+def _strength(embedded: Embedded) -> float:
+    """Of the linear probe's penalty: what the evaluation selects."""
+    accuracy = next(Linear()(embedded))
+    return float(accuracy.protocol[_scores.FOUND]["strength"])
+
+
+@torch.no_grad()
+def _judged(embedded: Embedded, head: nn.Module, wish: Wish) -> tuple[dict[str, Any], ...]:
+    predictions = head(embedded.judge).argmax(dim=1)
+    protocol = {**wish.protocol, **embedded.protocol}
+    scores = _scores.of_predictions(embedded, wish.name, predictions, protocol)
+    return tuple(score.to_json() for score in scores)

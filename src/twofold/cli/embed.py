@@ -1,0 +1,39 @@
+"""``twofold embed``: a vector for every image."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+SUMMARY = "write the vectors of all images to a parquet file"
+
+
+def parser() -> "ArgumentParser":
+    """Whose vectors, of which images, and where to."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="twofold embed", description=SUMMARY)
+    parser.add_argument("run", type=str, help="run folder, checkpoint, timm:NAME, random:NAME or pixels")
+    parser.add_argument("data", type=str, help="folder, zip, tar, npy, npz or name (twofold list data)")
+    parser.add_argument("--out", type=str, default="embeddings.parquet", help="the file")
+    parser.add_argument("--labels", type=str, default="auto", help="auto, folders, none or FILE.csv")
+    parser.add_argument("--range", type=str, help="LOW:HIGH: black and white in images of more than 8 bits")
+    return parser
+
+
+def run(args: "Namespace") -> int:
+    """Writes the file and says what is in it."""
+    from twofold.apply.embed import embed, refuse_other_suffix
+    from twofold.data import open_source
+    from twofold.data.screen import Screen
+    from twofold.evaluations._subjects import resolve
+    from twofold.train.engine import Engine
+
+    out = Path(args.out)
+    refuse_other_suffix(out)
+    source = open_source(args.data, labels=args.labels, value_range=args.range)
+    embed(resolve(args.run, source), source, out, engine=Engine.start(), screen=Screen())
+    images = sum(map(len, source.splits.values()))
+    print(f"vectors {out}: {images:,} rows of path, split, label, vector")
+    return 0

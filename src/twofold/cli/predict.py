@@ -1,0 +1,55 @@
+"""``twofold predict``: a class for every image."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from twofold.apply.predict import Summary
+
+SUMMARY = "label the images of a folder with a classifier"
+
+
+def parser() -> "ArgumentParser":
+    """Which classifier, which images, and where to."""
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser(prog="twofold predict", description=SUMMARY)
+    parser.add_argument("classifier", type=str, help="folder that twofold fit wrote")
+    parser.add_argument("data", type=str, help="folder or archive of images")
+    parser.add_argument("--out", type=str, default="predictions.csv", help="the file")
+    return parser
+
+
+def run(args: "Namespace") -> int:
+    """Writes the file and counts what is in it."""
+    from twofold.apply.classifier import load_classifier
+    from twofold.apply.predict import predict, write_csv
+    from twofold.data.screen import Screen
+    from twofold.train.engine import Engine
+
+    classifier = load_classifier(Path(args.classifier))
+    rows = predict(classifier, args.data, engine=Engine.start(), screen=Screen())
+    _tell(write_csv(rows, Path(args.out)), args.out)
+    return 0
+
+
+def _tell(summary: "Summary", out: str) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("class", box=None, pad_edge=False)
+    table.add_column("images", justify="right")
+    for name, count in summary.classes.most_common():
+        table.add_row(escape(name), f"{count:,}")
+    Console(highlight=False).print(table)
+    if summary.far:
+        print(
+            f"{summary.far:,} are farther from the training data than 99% of what was held out of it: "
+            "look at these first (distance_percentile)"
+        )
+    if summary.unreadable:
+        print(f"{summary.unreadable:,} could not be read (reason)")
+    print(f"predictions {out}")

@@ -1,0 +1,69 @@
+"""Scores: of predictions, over repeats, and in a run's folder."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Int
+from torch import Tensor
+
+from twofold.core.evaluation import Score
+from twofold.core.files import write_text
+from twofold.core.run import RunFolder
+from twofold.evaluations._task import Embedded
+from twofold.metrics import classification
+from twofold.metrics.intervals import Estimate, over_repeats, standard_deviation
+
+FOUND = "found"
+"""Entry of a protocol with what came out on the way, as a selected strength: no part of what is measured."""
+
+
+def of_predictions(
+    embedded: Embedded, evaluation: str, predictions: Int[Tensor, " m"], protocol: dict[str, Any]
+) -> Iterator[Score]:
+    """Accuracy, macro-F1 and the recall of each class that was judged."""
+    classes = embedded.task.classes
+    confusion = classification.confusion(embedded.judge_labels, predictions, len(classes))
+
+    def score(metric: str, estimate: Estimate) -> Score:
+        return Score(embedded.subject, evaluation, metric, *estimate, protocol)
+
+    yield score("accuracy", classification.accuracy(confusion))
+    yield score("macro_f1", classification.macro_f1(confusion))
+    for name, recall in zip(classes, classification.recalls(confusion), strict=True):
+        if recall is not None:
+            yield score(f"recall/{name}", recall)
+
+
+def averaged(repeats: Sequence[Sequence[Score]]) -> list[Score]:
+    """One score for each that the repeats have in common: the mean, with the values and their spread."""
+    return list(repeats[0]) if len(repeats) == 1 else [_mean(same) for same in zip(*repeats, strict=True)]
+
+
+def record(folder: RunFolder, scores: Iterable[Score]) -> Path:
+    """Adds scores to the run's ``scores.json``; one that was measured before is replaced."""
+    path = folder.path / "scores.json"
+    kept = {_identity(score): score for score in folder.scores()}
+    kept.update({_identity(score): score for score in (new.to_json() for new in scores)})
+    write_text(path, json.dumps(list(kept.values()), indent=1) + "\n")
+    return path
+
+
+def _mean(same: Sequence[Score]) -> Score:
+    first = same[0]
+    estimates = [Estimate(one.value, one.low, one.high) for one in same]
+    found = {
+        "values": [one.value for one in same],
+        "spread": standard_deviation(estimates),
+        "each": [one.protocol[FOUND] for one in same if FOUND in one.protocol],
+    }
+    value, low, high = over_repeats(estimates)
+    return replace(first, value=value, low=low, high=high, protocol={**first.protocol, FOUND: found})
+
+
+def _identity(score: dict[str, Any]) -> str:
+    """What is measured, as far as it does not depend on what comes out."""
+    protocol = {name: value for name, value in score["protocol"].items() if name != FOUND}
+    return json.dumps([score["subject"], score["evaluation"], score["metric"], protocol], sort_keys=True)

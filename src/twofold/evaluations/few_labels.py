@@ -1,0 +1,112 @@
+"""Accuracy with a handful of labels."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch.nn import functional
+
+from twofold.core.errors import TwofoldError
+from twofold.core.evaluation import Score
+from twofold.evaluations._logistic import LogisticRegression
+from twofold.evaluations._scores import FOUND
+from twofold.evaluations._standardise import standardised
+from twofold.evaluations._task import Embedded, Task, labels_of
+from twofold.metrics.intervals import over_repeats, standard_deviation, wilson
+
+Trainer: TypeAlias = Callable[[Int[np.ndarray, " labelled"]], Int[Tensor, " m"]]
+"""Learns from some rows of ``task.fit`` and their labels; returns the classes of all of ``task.judge``."""
+
+
+@dataclass(frozen=True)
+class FewLabels:
+    """Accuracy with a few labels per class, over many draws of which images are labelled.
+
+    The draws are the same for every subject. The probe is a logistic regression on features that are
+    standardised over all images to fit on, which takes no labels, and scaled to unit length; its strength
+    is fixed, because a handful of labels leaves nothing to select on.
+
+    Args:
+        per_class: Numbers of labels of each class, each judged by itself.
+        draws: How often the labelled images are drawn.
+        l2: Strength of the penalty: ``mean cross-entropy + l2 / 2 * |W|^2``.
+    """
+
+    per_class: tuple[int, ...] = (1, 10)
+    draws: int = 20
+    l2: float = 1e-3
+
+    def __call__(self, embedded: Embedded) -> Iterator[Score]:
+        """Scores of the probe."""
+        fit, judge = (
+            functional.normalize(side, dim=1) for side in standardised(embedded.fit, embedded.judge)
+        )
+        labels, classes = embedded.fit_labels, len(embedded.task.classes)
+
+        def probe(rows: Int[np.ndarray, " labelled"]) -> Int[Tensor, " m"]:
+            chosen = torch.from_numpy(rows).to(fit.device)
+            classifier = LogisticRegression(fit[chosen], labels[chosen], classes).fit(self.l2)
+            return classifier.predict(judge)
+
+        yield from self.scores(embedded.subject, embedded.task, probe, {"l2": self.l2, **embedded.protocol})
+
+    def scores(self, subject: str, task: Task, trainer: Trainer, protocol: dict[str, Any]) -> Iterator[Score]:
+        """Scores of any way to learn from a few labels, on the same draws.
+
+        Args:
+            subject: Name of what is judged.
+            task: What it is judged on.
+            trainer: Called once a draw.
+            protocol: What the trainer does, for the record.
+
+        Raises:
+            TwofoldError: If a class has too few images.
+        """
+        labels = labels_of(task.fit)
+        truth = torch.from_numpy(labels_of(task.judge))
+        for per_class in self.per_class:
+            _check(labels, per_class, task.classes)
+            estimates = []
+            for rows in draws(labels, per_class, self.draws, task.seed):
+                right = trainer(rows).cpu() == truth
+                estimates.append(wilson(int(right.sum()), len(truth)))
+            about = {
+                "per_class": per_class,
+                "draws": self.draws,
+                "seed": task.seed,
+                **protocol,
+                FOUND: {
+                    "spread": standard_deviation(estimates),
+                    "values": [one.value for one in estimates],
+                },
+            }
+            yield Score(subject, "few_labels", "accuracy", *over_repeats(estimates), about)
+
+
+def draws(
+    labels: Int[np.ndarray, " n"], per_class: int, count: int, seed: int
+) -> list[Int[np.ndarray, " labelled"]]:
+    """Rows of labelled images, ``per_class`` of each class that occurs, drawn ``count`` times.
+
+    A draw depends on the labels, ``per_class``, ``seed`` and its number, not on how many are drawn.
+    """
+    members = [np.flatnonzero(labels == name) for name in np.unique(labels)]
+    drawn = []
+    for number in range(count):
+        random = np.random.default_rng([seed, per_class, number])
+        drawn.append(np.concatenate([random.choice(rows, per_class, replace=False) for rows in members]))
+    return drawn
+
+
+def _check(labels: Int[np.ndarray, " n"], per_class: int, names: tuple[str, ...]) -> None:
+    numbers, counts = np.unique(labels, return_counts=True)
+    fewest = counts.argmin()
+    if counts[fewest] < per_class:
+        raise TwofoldError(
+            f"{per_class} labelled images of each class cannot be drawn: "
+            f"'{names[numbers[fewest]]}' has {counts[fewest]} among the images to fit on"
+        )

@@ -1,0 +1,34 @@
+"""Weighted k-nearest-neighbour classification."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from twofold.core.evaluation import Score
+from twofold.evaluations import _scores
+from twofold.evaluations._task import Embedded
+from twofold.metrics.knn import Neighbours, neighbours, vote
+
+
+@dataclass(frozen=True)
+class Knn:
+    """k-NN on the features as they are: nothing is trained, nothing is selected.
+
+    Each image takes the class with the largest sum of ``exp(cosine / temperature)`` over its nearest
+    training images (Wu et al., CVPR 2018, arXiv:1805.01978, section 3.4).
+
+    Args:
+        neighbours: Numbers of neighbours that vote, each judged by itself; no more than there are images.
+        temperature: How much a nearer neighbour counts more.
+    """
+
+    neighbours: tuple[int, ...] = (200, 1)
+    temperature: float = 0.07
+
+    def __call__(self, embedded: Embedded) -> Iterator[Score]:
+        """Scores for each number of neighbours."""
+        near = neighbours(embedded.judge, embedded.fit, max(self.neighbours))
+        for k in self.neighbours:
+            some = Neighbours(near.similarity[:, :k], near.row[:, :k])
+            predictions = vote(some, embedded.fit_labels, len(embedded.task.classes), self.temperature)
+            protocol = {"k": some.row.shape[1], "temperature": self.temperature, **embedded.protocol}
+            yield from _scores.of_predictions(embedded, "knn", predictions, protocol)

@@ -1,0 +1,75 @@
+"""``twofold check`` and ``twofold cache``, as a user sees them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from twofold.cli import main
+from twofold.train import defaults
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two splits with a leak between them, a broken file, and one of another kind."""
+    monkeypatch.setenv("TWOFOLD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "80")
+    draw = np.random.default_rng(0)
+    for split, count in (("train", 6), ("val", 3)):
+        for kind in ("cat", "dog"):
+            folder = tmp_path / "pets" / split / kind
+            folder.mkdir(parents=True)
+            for n in range(count):
+                small = Image.fromarray(draw.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+                small.resize((48, 36), Image.Resampling.BICUBIC).save(folder / f"{n}.png")
+    leak = Image.open(tmp_path / "pets/train/cat/0.png")
+    leak.save(tmp_path / "pets/val/cat/0.png")
+    leak.save(tmp_path / "pets/val/cat/1.jpg", quality=80)
+    (tmp_path / "pets/broken.jpg").write_bytes(b"\xff\xd8 cut")
+    (tmp_path / "pets/notes [bold].txt").write_text("no image")
+    return tmp_path / "pets"
+
+
+def test_check_tells_what_the_data_is(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(data)]) == 0
+    told = capsys.readouterr().out
+    lines = [line.split() for line in told.splitlines()]
+    assert ["train", "12", "12", "2"] in lines
+    assert ["val", "7", "7", "2"] in lines
+    assert ["cat", "6", "4"] in lines
+    assert ["PNG", "RGB", "8", "18"] in lines
+    assert ["in", "the", "files", "36", "36", "36", "1", "48", "x", "36", "(19)"] in lines
+    assert "1 not an image: notes [bold].txt" in told
+    assert "broken.jpg" in told
+    assert ["exact", "val", "train", "1"] in lines
+    assert ["near", "val", "train", "1"] in lines
+    assert "images are in two splits" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
+def test_check_ends_with_what_would_be_chosen(
+    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(defaults, "describe", lambda source: [f"would train on {source.name}", "in an hour"])
+    assert main(["check", str(data)]) == 0
+    assert capsys.readouterr().out.endswith("would train on pets\nin an hour\n")
+
+
+def test_check_without_data_is_a_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tmp_path / "nowhere.zip")]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_cache_lists_and_prunes(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["check", str(data)])
+    capsys.readouterr()
+    assert main(["cache", "list"]) == 0
+    assert "pets-" in capsys.readouterr().out
+    assert main(["cache", "prune"]) == 0
+    assert capsys.readouterr().out.startswith("0 B freed")
+    assert main(["cache", "prune", "--all"]) == 0
+    assert "removed pets-" in capsys.readouterr().out
+    assert main(["cache", "list"]) == 0
+    assert "no decoded images" in capsys.readouterr().out
+    assert main(["cache", "burn"]) == 2

@@ -1,0 +1,143 @@
+"""Archives that are broken or mean harm."""
+
+import io
+import os
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from twofold.core.errors import TwofoldError
+from twofold.core.source import Source
+from twofold.data import archives
+
+Open = Callable[..., Source]
+
+
+@pytest.fixture
+def zipped(tmp_path: Path, photograph: Callable[..., np.ndarray], encoded: Callable[..., bytes]):
+    def write(names: list[str], extra: dict[str, bytes] | None = None) -> Path:
+        path = tmp_path / "data.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            for number, name in enumerate(names):
+                file.writestr(name, encoded(photograph(number)))
+            for name, content in (extra or {}).items():
+                file.writestr(name, content)
+        return path
+
+    return write
+
+
+def tarred(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as file:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.png", "a/../../evil.png", "/etc/evil.png", "C:\\evil.png", "a\\..\\b.png"]
+)
+def test_members_that_lead_out_of_the_archive_are_refused(
+    name: str, zipped, tmp_path: Path, opened: Open
+) -> None:
+    with pytest.raises(TwofoldError, match="leads out of the archive"):
+        opened(zipped(["good.png", name]))
+    with pytest.raises(TwofoldError, match="leads out of the archive"):
+        opened(tarred(tmp_path / "data.tar", {"good.png": b"", name: b""}))
+
+
+def test_a_member_that_unpacks_to_a_bomb_is_skipped(
+    zipped, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "_SMALL", 50_000)
+    source = opened(zipped(["1.png", "2.png"], {"bomb.png": bytes(10_000_000)}))
+    assert len(source.splits["train"]) == 2
+    [(path, reason)] = source.skipped
+    assert path == "bomb.png"
+    assert "bomb" in reason
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
+def test_a_tar_that_unpacks_to_a_bomb_is_refused(
+    kind: str, tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "_SMALL", 50_000)
+    monkeypatch.setattr(archives, "_LARGEST_RATIO", 50)
+    path = tmp_path / f"data.tar.{kind}"
+    with tarfile.open(path, f"w:{kind}") as file:
+        info = tarfile.TarInfo("big.png")
+        info.size = 3_000_000
+        file.addfile(info, io.BytesIO(bytes(info.size)))
+    with pytest.raises(TwofoldError, match="bomb"):
+        opened(path)
+
+
+def test_hidden_members_and_links_are_not_data(zipped, tmp_path: Path, opened: Open) -> None:
+    source = opened(zipped(["a.png", "__MACOSX/._a.png", ".hidden/b.png"]))
+    assert list(source.splits["train"].paths) == ["a.png"]
+    path = tarred(tmp_path / "data.tar", {"a.png": (tmp_path / "data.zip").read_bytes()})
+    with tarfile.open(path, "a") as file:
+        link = tarfile.TarInfo("passwords.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        file.addfile(link)
+    with pytest.raises(TwofoldError, match="no usable image"):
+        opened(path)
+
+
+def test_a_later_member_of_the_same_name_wins(
+    tmp_path: Path, opened: Open, photograph: Callable[..., np.ndarray], encoded: Callable[..., bytes]
+) -> None:
+    path = tmp_path / "data.tar"
+    with tarfile.open(path, "w") as file:
+        for number in (1, 2):
+            content = encoded(photograph(number))
+            info = tarfile.TarInfo("./a.png")
+            info.size = len(content)
+            file.addfile(info, io.BytesIO(content))
+    images = opened(path).splits["train"]
+    assert list(images.paths) == ["a.png"]
+    assert np.array_equal(images.read(np.array([0]))[0], photograph(2))
+
+
+def test_an_encrypted_archive_is_told(zipped, opened: Open) -> None:
+    path = zipped(["1.png"])
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    with pytest.raises(TwofoldError, match="is encrypted"):
+        opened(path)
+
+
+def test_damaged_members_are_skipped(zipped, opened: Open) -> None:
+    path = zipped(["1.png", "2.png", "3.png"])
+    content = bytearray(path.read_bytes())
+    place = content.index(b"2.png") + 200
+    content[place : place + 20] = bytes(20)
+    path.write_bytes(content)
+    source = opened(path)
+    assert list(source.splits["train"].paths) == ["1.png", "3.png"]
+    assert source.skipped[0][0] == "2.png"
+
+
+def test_new_members_are_appended_to_the_store(zipped, opened: Open, tmp_path: Path) -> None:
+    opened(zipped(["1.png", "2.png"]))
+    os.utime(zipped(["1.png", "2.png", "3.png"]), ns=(5, 5))
+    assert len(opened(tmp_path / "data.zip").splits["train"]) == 3
+    assert len(list((tmp_path / "cache").rglob("*.seg"))) == 2
+
+
+def test_a_cut_off_tar_is_told_or_read_as_far_as_it_goes(tmp_path: Path, opened: Open) -> None:
+    path = tmp_path / "data.tar.gz"
+    with tarfile.open(path, "w:gz") as file:
+        info = tarfile.TarInfo("a.png")
+        info.size = 100_000
+        file.addfile(info, io.BytesIO(os.urandom(info.size)))
+    path.write_bytes(path.read_bytes()[:60_000])
+    with pytest.raises(TwofoldError, match="cannot be read as a tar file"):
+        opened(path)

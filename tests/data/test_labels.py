@@ -1,0 +1,95 @@
+"""Labels from a CSV file."""
+
+from pathlib import Path
+
+import pytest
+
+from twofold.core.errors import TwofoldError, UsageError
+from twofold.data.labels import from_csv, numbered, read_column
+from twofold.data.screen import Screen
+
+PATHS = ["a/cats/1.jpg", "a/cats/2.jpg", "a/dogs/3.jpg", "a/dogs/2.jpg"]
+SILENT = Screen(False)
+
+
+@pytest.fixture
+def table(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "labels.csv"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a/cats/1.jpg,cat\na/dogs/3.jpg,dog\n",
+        "path,label\na/cats/1.jpg,cat\na/dogs/3.jpg,dog\n",
+        "label,path\ncat,a/cats/1.jpg\ndog,a/dogs/3.jpg\n",
+        "file,kind\ncats/1.jpg,cat\ndogs/3.jpg,dog\n",
+        "\ufeffpath,label\n1.jpg,cat\n3.jpg,dog\n",
+        "id,label\n1,cat\n3,dog\n",
+        "./a/cats/1.jpg, cat\n\na\\dogs\\3.jpg,dog\n",
+        'path,label\n"a/cats/1.jpg","cat"\n"a/dogs/3.jpg","dog"\n',
+    ],
+)
+def test_images_are_named_by_path_or_by_file_name(text: str, table) -> None:
+    classes, labels = from_csv(table(text), PATHS, SILENT)
+    assert classes == ("cat", "dog")
+    assert labels.tolist() == [0, -1, 1, -1]
+
+
+def test_an_empty_label_is_none(table) -> None:
+    assert from_csv(table("1.jpg,\n3.jpg,dog\n"), PATHS, SILENT)[1].tolist() == [-1, -1, 0, -1]
+
+
+def test_a_file_name_that_two_images_have_is_refused(table) -> None:
+    with pytest.raises(TwofoldError, match=r"'2\.jpg' could mean several images"):
+        from_csv(table("2.jpg,cat\n"), PATHS, SILENT)
+
+
+def test_two_labels_for_one_image_are_refused(table) -> None:
+    with pytest.raises(TwofoldError, match="both 'cat' and 'dog'"):
+        from_csv(table("1.jpg,cat\na/cats/1.jpg,dog\n"), PATHS, SILENT)
+
+
+def test_a_table_of_other_images_is_refused(table) -> None:
+    with pytest.raises(TwofoldError, match=r"names none of the images, as 'x\.jpg'"):
+        from_csv(table("path,label\nx.jpg,cat\n"), PATHS, SILENT)
+
+
+def test_lines_of_other_images_are_counted(table, capsys: pytest.CaptureFixture[str]) -> None:
+    from_csv(table("1.jpg,cat\nx.jpg,cat\ny.jpg,dog\n"), PATHS, Screen())
+    assert "2 lines name no image of the data, the first is 'x.jpg'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "message"), [("", "is empty"), ("1.jpg\n", "too few columns")])
+def test_a_table_that_is_none_is_told(text: str, message: str, table) -> None:
+    with pytest.raises(TwofoldError, match=message):
+        from_csv(table(text), PATHS, SILENT)
+
+
+def test_a_missing_table_is_a_misuse(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no such file"):
+        from_csv(tmp_path / "folder", PATHS, SILENT)
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(TwofoldError, match="cannot be read as CSV"):
+        from_csv(path, PATHS, SILENT)
+
+
+def test_whole_numbers_are_ordered_by_value() -> None:
+    assert numbered(["10", "9", "", "9"])[0] == ("9", "10")
+    assert numbered(["10", "9", "x"])[0] == ("10", "9", "x")
+
+
+def test_another_column_can_be_read(table) -> None:
+    path = table("path,label,patient\n1.jpg,cat,p7\n3.jpg,dog,p8\n")
+    assert read_column(path, PATHS, "patient") == {0: "p7", 2: "p8"}
+    with pytest.raises(UsageError, match="no column 'ward'; its header is: path, label, patient"):
+        read_column(path, PATHS, "ward")
