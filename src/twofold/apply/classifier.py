@@ -128,7 +128,7 @@ def load_classifier(folder: Path) -> Classifier:
     if not (folder / _ABOUT).is_file():
         raise UsageError(f"{folder} is not a classifier: it has no {_ABOUT} (make one with: twofold fit)")
     try:
-        about = About(**json.loads((folder / _ABOUT).read_text(encoding="utf-8")))
+        about = _read_about(folder / _ABOUT)
         encoder = load_encoder(folder / _ENCODER)
         parts = load_parts(folder / _HEAD)
         head = new_head(about.head, encoder.width, len(about.classes))
@@ -136,3 +136,8 @@ def load_classifier(folder: Path) -> Classifier:
         return Classifier(about, encoder, head, Distance(**parts["distance"]))
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise TwofoldError(f"{folder} is damaged, or of another version of twofold: {error}") from error
+
+
+def _read_about(file: Path) -> About:
+    told = json.loads(file.read_text(encoding="utf-8"))
+    return About(**{**told, "classes": tuple(told["classes"]), "scores": tuple(told["scores"])})

@@ -42,7 +42,7 @@ def parser() -> "ArgumentParser":
 
 
 def run(args: "Namespace") -> int:
-    """Prints the table, and adds the scores to the runs' ``scores.json``."""
+    """Prints the table; adds the scores to the runs' ``scores.json`` and reports."""
     from twofold.core import registry
     from twofold.data.screen import Screen
     from twofold.evaluations._judge import judge
@@ -51,7 +51,9 @@ def run(args: "Namespace") -> int:
 
     if args.metric not in ("accuracy", "macro_f1"):
         raise UsageError(f"--metric {args.metric}: it is accuracy or macro_f1")
-    evaluations = [registry.find("evaluations", name)() for name in args.evaluations.split(",")]
+    if args.seed < 0:
+        raise UsageError(f"--seed {args.seed}: it is 0 or more")
+    evaluations = [registry.find("evaluations", name.strip())() for name in args.evaluations.split(",")]
     source, table = _source(args)
     task = make_task(source, group_by=args.group_by, table=table, seed=args.seed)
     judgement = judge(args.subjects, source, task, evaluations, engine=Engine.start(), screen=Screen())
@@ -94,7 +96,10 @@ def _print(judgement: "Judgement", args: "Namespace") -> None:
     console = Console(highlight=False)
     console.print(_table([score for score in judgement.scores if score.metric == args.metric]))
     if args.per_class:
-        console.print(_recalls(judgement.scores))
+        for subject in dict.fromkeys(score.subject for score in judgement.scores):
+            console.print(f"\nrecall, {subject}", markup=False)
+            console.print(_table(_recalls(judgement.scores, subject)))
+    console.print()
     for line in _footer(judgement):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -107,22 +112,24 @@ def _table(scores: Sequence["Score"]) -> Any:
     from twofold.report.grid import grid
 
     arranged = grid(scores)
-    table = Table("", *(column.title for column in arranged.columns), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column(overflow="fold")
+    for column in arranged.columns:
+        table.add_column(column.title, justify="right")
     for row in arranged.rows:
         table.add_row(escape(row.subject), *(_percent(score) for score in row.scores))
     return table
 
 
-def _recalls(scores: Sequence["Score"]) -> Any:
-    """Rows are classes and subjects."""
+def _recalls(scores: Sequence["Score"], subject: str) -> list["Score"]:
+    """Recalls of one subject, a row a class."""
     from dataclasses import replace
 
-    named = [
-        replace(score, subject=f"{score.metric.partition('/')[2]}  {score.subject}", metric="recall")
+    return [
+        replace(score, subject=score.metric.removeprefix("recall/"), metric="recall")
         for score in scores
-        if score.metric.startswith("recall/")
+        if score.subject == subject and score.metric.startswith("recall/")
     ]
-    return _table(sorted(named, key=lambda score: score.subject))
 
 
 def _percent(score: "Score | None") -> str:
@@ -148,9 +155,10 @@ def _footer(judgement: "Judgement") -> list[str]:
 def _record(subjects: Sequence[str], judgement: "Judgement") -> None:
     from twofold.core.run import RunFolder
     from twofold.evaluations._scores import record
+    from twofold.report.html import write_report
 
     for path in _runs(subjects):
         name = path.resolve().name
         own = {name, *judgement.floors[name]}
         written = record(RunFolder(path), [score for score in judgement.scores if score.subject in own])
-        print(f"scores  {written}")
+        print(f"scores  {written}\nreport  {write_report(path)}")

@@ -29,7 +29,9 @@ class BYOL(Method):
     """
 
     views = recipes.D
-    presets: ClassVar = {"small": {"momentum": 0.97, "hidden": 1024, "dim": 128}}
+    presets: ClassVar = {
+        "small": {"momentum": 0.97, "hidden": 1024, "dim": 128, "recipe": recipes.B, "lr": 0.1}
+    }
 
     def __init__(
         self, make_encoder: MakeEncoder, *, momentum: float = 0.996, hidden: int = 4096, dim: int = 256

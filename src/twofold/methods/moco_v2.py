@@ -46,8 +46,9 @@ class MoCoV2(Method):
             "queue": 4096,
             "hidden": 512,
             "dim": 128,
-            "bn_splits": 8,
+            "bn_splits": 4,
             "symmetric": True,
+            "lr": 0.1,
         }
     }
 

@@ -38,7 +38,16 @@ class PixPro(Method):
 
     encoder: Encoder
     views = recipes.D
-    presets: ClassVar = {"small": {"momentum": 0.97, "hidden": 512, "dim": 128, "instance": 1.0}}
+    presets: ClassVar = {
+        "small": {
+            "momentum": 0.97,
+            "hidden": 512,
+            "dim": 128,
+            "instance": 1.0,
+            "recipe": recipes.B,
+            "lr": 0.1,
+        }
+    }
 
     def __init__(
         self,

@@ -28,7 +28,9 @@ class SimCLR(Method):
     """
 
     views = recipes.C
-    presets: ClassVar = {"small": {"temperature": 0.2, "hidden": 512, "dim": 128}}
+    presets: ClassVar = {
+        "small": {"temperature": 0.2, "hidden": 512, "dim": 128, "recipe": recipes.B, "lr": 0.1}
+    }
 
     def __init__(
         self, make_encoder: MakeEncoder, *, temperature: float = 0.1, hidden: int = 2048, dim: int = 128

@@ -40,7 +40,18 @@ class SwAV(Method):
     views = recipes.multi_crop(recipes.C)
     queue: Queue | None
     presets: ClassVar = {
-        "small": {"prototypes": 300, "hidden": 512, "dim": 128, "frozen_steps": 200, "epsilon": 0.05}
+        "small": {
+            "prototypes": 300,
+            "hidden": 512,
+            "dim": 128,
+            "frozen_steps": 100,
+            "recipe": recipes.multi_crop(
+                recipes.B, (0.2, 1.0), local_count=2, local_scale=(0.1, 0.3), local_side=2 / 3
+            ),
+            "optimizer": "adamw",
+            "lr": 2e-3,
+            "weight_decay": 1e-4,
+        }
     }
 
     def __init__(

@@ -180,7 +180,8 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
     recipe = from_json(run.recipe)
     module.views = recipe  # type: ignore[misc]
     views = ViewMaker(recipe, seed=run.seed, view_size=run.view_size, channels=run.encoder["channels"])
-    stream = Stream(images, views, run.batch_size, run.seed, labels=method.learns_from_labels)
+    ahead = 0 if engine.device.type == "cpu" else 2
+    stream = Stream(images, views, run.batch_size, run.seed, method.learns_from_labels, ahead)
     module.setup(len(images), run.data["classes"], run.steps)
     module = engine.place(module)
     spec = OptimizerSpec(**run.optimizer)

@@ -1,0 +1,294 @@
+"""From an encoder and labelled images to a classifier, and what it says of new ones."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from colours import COLOURS, make_images, make_run
+
+import twofold
+from twofold.apply import finetune
+from twofold.apply.classifier import Classifier, load_classifier
+from twofold.apply.fit import Wish, fit_classifier
+from twofold.apply.predict import Prediction, Summary, predict, write_csv
+from twofold.core.errors import TwofoldError, UsageError
+from twofold.data.opening import open_with_store, settings_from
+from twofold.data.screen import Screen
+from twofold.evaluations._subjects import resolve
+from twofold.evaluations._task import make_task
+from twofold.train.engine import Engine
+
+ENGINE = Engine(torch.device("cpu"), "fp32", 1)
+QUIET = Screen(speaks=False)
+EACH = 15
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, and 15 labelled images of each of three colours."""
+    place = tmp_path_factory.mktemp("place")
+    make_run(place / "run")
+    make_images(place / "images", EACH)
+    return place
+
+
+def fitted(place: Path, wish: Wish, data: str = "images", labels: str = "auto") -> Classifier:
+    settings = settings_from(None, None, None)
+    source = open_with_store(str(place / data), labels, settings, None, QUIET).source
+    return fit_classifier(
+        resolve(str(place / "run"), source),
+        source,
+        make_task(source),
+        wish,
+        decode={"short_side": settings.short_side, "value_range": None},
+        record={"command": "twofold fit"},
+        engine=ENGINE,
+        screen=QUIET,
+    )
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finetune, "_FEWEST_STEPS", 6)
+
+
+@pytest.fixture(scope="module")
+def linear(place: Path) -> Path:
+    fitted(place, Wish()).save(place / "linear")
+    return place / "linear"
+
+
+def said(classifier: Path, data: Path) -> list[Prediction]:
+    return list(predict(load_classifier(classifier), str(data), engine=ENGINE, screen=QUIET))
+
+
+@pytest.mark.parametrize(
+    "wish", [Wish(), Wish(head="mlp"), Wish(finetune=True, epochs=1)], ids=lambda wish: wish.name
+)
+@pytest.mark.usefixtures("few_steps")
+def test_a_round_trip_labels_new_images_rightly(place: Path, tmp_path: Path, wish: Wish) -> None:
+    fitted(place, wish).save(tmp_path / "classifier")
+    new = make_images(tmp_path / "new", 6, seed=1, by_class=False)
+    rows = said(tmp_path / "classifier", new)
+    assert [row.path for row in rows] == sorted(path.name for path in new.iterdir())
+    right = [row.path.startswith(row.name) for row in rows]
+    assert np.mean(right) > 0.9
+    assert all(1 / 3 < row.probability <= 1 for row in rows)
+
+
+def test_it_says_what_it_is_and_how_it_was_judged(linear: Path) -> None:
+    about = json.loads((linear / "classifier.json").read_text())
+    assert about["classes"] == sorted(COLOURS)
+    assert about["head"] == "linear"
+    assert not about["finetuned"]
+    assert about["origin"] == "run"
+    accuracy = about["scores"][0]
+    assert accuracy["metric"] == "accuracy"
+    assert accuracy["low"] < accuracy["value"] <= accuracy["high"]
+    assert accuracy["protocol"]["fit_images"] == 36
+    assert accuracy["protocol"]["judge_images"] == 9
+    assert "held-out fifth" in accuracy["protocol"]["split"]
+    assert "all 45 labelled images" in about["shipped"]
+    assert about["record"]["command"] == "twofold fit"
+
+
+def test_the_linear_score_is_that_of_the_evaluation(place: Path, linear: Path) -> None:
+    from twofold.evaluations._judge import judge
+    from twofold.evaluations.linear import Linear
+
+    settings = settings_from(None, None, None)
+    source = open_with_store(str(place / "images"), "auto", settings, None, QUIET).source
+    found = judge([str(place / "run")], source, make_task(source), [Linear()], engine=ENGINE).scores
+    expected = {score.metric: score.value for score in found if score.subject == "run"}
+    told = {score["metric"]: score["value"] for score in load_classifier(linear).about.scores}
+    assert told == pytest.approx(expected)
+
+
+def test_without_fine_tuning_the_encoder_is_the_runs_own(place: Path, linear: Path) -> None:
+    before, after = twofold.load(place / "run").state_dict(), twofold.load(linear).state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.usefixtures("few_steps")
+def test_fine_tuning_trains_weights_and_keeps_batch_norm_statistics(place: Path) -> None:
+    tuned = fitted(place, Wish(finetune=True, epochs=1))
+    before, after = twofold.load(place / "run").state_dict(), tuned.encoder.state_dict()
+    for name in before:
+        assert torch.equal(before[name], after[name]) == (
+            "running" in name or "num_batches" in name or name in ("mean", "std")
+        ), name
+    assert tuned.about.scores[0]["protocol"]["epochs"] == 1
+
+
+def test_all_labelled_images_are_used_in_the_end(place: Path, tmp_path: Path) -> None:
+    """Also those of a split that is neither fitted on nor judged on."""
+    for split, each in (("train", 6), ("val", 4), ("test", 5)):
+        make_images(tmp_path / "images" / split, each, seed=each)
+    shutil.copytree(place / "run", tmp_path / "run")
+    classifier = fitted(tmp_path, Wish())
+    assert classifier.about.data["images"] == 45
+    assert classifier.about.scores[0]["protocol"]["split"] == "fitted on train, judged on test"
+    assert len(classifier.distance.features) == 45
+    assert len(classifier.distance.usual) == 15
+
+
+def test_labels_of_a_csv_file_for_a_few_of_the_images(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "run", tmp_path / "run")
+    images = make_images(tmp_path / "images", 10, by_class=False)
+    table = "".join(f"{path.name},{path.name.split('-')[0]}\n" for path in sorted(images.iterdir())[::2])
+    (tmp_path / "labels.csv").write_text(f"path,label\n{table}")
+    classifier = fitted(tmp_path, Wish(), labels=str(tmp_path / "labels.csv"))
+    assert classifier.about.data["images"] == 15
+    assert classifier.about.classes == tuple(sorted(COLOURS))
+
+
+def test_a_classifier_may_be_moved(linear: Path, place: Path, tmp_path: Path) -> None:
+    expected = said(linear, place / "images")
+    moved = shutil.copytree(linear, tmp_path / "elsewhere" / "moved")
+    assert said(moved, place / "images") == expected
+
+
+def test_what_it_says_of_a_file_is_what_its_python_object_says(linear: Path, place: Path) -> None:
+    classifier = load_classifier(linear)
+    rows = said(linear, place / "images")
+    files = [place / "images" / row.path for row in rows]
+    with torch.no_grad():
+        output = classifier(classifier.transform(files))
+    assert torch.allclose(output.probabilities.sum(dim=1), torch.ones(len(rows)))
+    assert output.probabilities.amax(dim=1).tolist() == pytest.approx([r.probability for r in rows], abs=1e-4)
+    assert output.distance.tolist() == pytest.approx([row.distance for row in rows], abs=1e-4)
+
+
+def test_strange_images_are_far_and_usual_ones_are_not(linear: Path, tmp_path: Path) -> None:
+    usual = said(linear, make_images(tmp_path / "usual", 10, seed=5, by_class=False))
+    flat = np.zeros((4, 32, 32, 3), np.uint8)
+    flat[:, ::2] = 255
+    np.save(tmp_path / "strange.npy", flat)
+    strange = said(linear, tmp_path / "strange.npy")
+    assert min(row.distance for row in strange) > max(row.distance for row in usual)
+    assert {row.percentile for row in strange} == {100}
+    assert np.median([row.percentile for row in usual]) < 90
+
+
+def test_the_csv_has_a_row_for_every_image_and_says_why_one_is_broken(linear: Path, tmp_path: Path) -> None:
+    new = make_images(tmp_path / "new", 3, by_class=False)
+    (new / "broken.png").write_bytes((new / "red-000.png").read_bytes()[:80])
+    (new / "words.jpg").write_text("no image at all")
+    (new / "notes.txt").write_text("nor does it claim to be one")
+    (new / "README").write_text("nor this")
+    rows = predict(load_classifier(linear), str(new), engine=ENGINE, screen=QUIET)
+    summary = write_csv(rows, tmp_path / "predictions.csv")
+    with (tmp_path / "predictions.csv").open(newline="") as file:
+        table = {row["path"]: row for row in csv.DictReader(file)}
+    assert table.keys() == {path.name for path in new.iterdir()} - {"notes.txt", "README"}
+    assert table["words.jpg"]["class"] == ""
+    assert table["words.jpg"]["probability"] == ""
+    assert table["words.jpg"]["reason"]
+    assert table["broken.png"]["reason"]
+    whole = table["red-001.png"]
+    assert whole["class"] == "red"
+    assert 0 < float(whole["probability"]) <= 1
+    assert 0 <= float(whole["distance_percentile"]) <= 100
+    assert whole["reason"] == ""
+    assert summary.unreadable == 2
+    assert sum(summary.classes.values()) == 9
+
+
+def test_more_images_than_a_batch_come_in_order(linear: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    np.save(tmp_path / "many.npy", random.integers(0, 256, (300, 8, 8, 3), dtype=np.uint8))
+    rows = said(linear, tmp_path / "many.npy")
+    assert len(rows) == 300
+    assert [row.path for row in rows] == sorted(row.path for row in rows)
+
+
+def test_far_images_are_counted() -> None:
+    summary = Summary()
+    for percentile in (50.0, 99.0, 99.5, 100.0):
+        summary.add(Prediction("x", "cat", 0.9, 0.1, percentile))
+    assert summary.far == 2
+
+
+def test_a_csv_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    def breaks() -> object:
+        yield Prediction("one")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_csv(breaks(), tmp_path / "predictions.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_more_than_8_bits_are_read_with_the_range_of_the_training(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "run", tmp_path / "run")
+    ramp = np.linspace(0, 4000, 32 * 32).reshape(32, 32)
+    dark, bright = ramp / 4, ramp
+    images = np.stack([dark, bright] * 10).astype(np.uint16)
+    np.savez(tmp_path / "deep.npz", images=images, labels=np.arange(20) % 2)
+    settings = settings_from(None, None, None)
+    opened = open_with_store(str(tmp_path / "deep.npz"), "auto", settings, None, QUIET)
+    classifier = fit_classifier(
+        resolve(str(tmp_path / "run"), opened.source),
+        opened.source,
+        make_task(opened.source),
+        Wish(),
+        decode={"short_side": 256, "value_range": opened.store.index.value_range},
+        record={},
+        engine=ENGINE,
+        screen=QUIET,
+    )
+    classifier.save(tmp_path / "classifier")
+    np.save(tmp_path / "new.npy", images[:2])
+    rows = said(tmp_path / "classifier", tmp_path / "new.npy")
+    assert [row.name for row in rows] == [classifier.about.classes[0], classifier.about.classes[1]]
+
+
+def test_images_of_more_than_8_bits_need_a_range(linear: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "deep.npy", np.arange(2 * 32 * 32, dtype=np.uint16).reshape(2, 32, 32))
+    assert all("more than 8 bits" in row.reason for row in said(linear, tmp_path / "deep.npy"))
+
+
+def test_nothing_is_overwritten_or_left_half_written(linear: Path, place: Path) -> None:
+    with pytest.raises(TwofoldError, match="exists already"):
+        load_classifier(linear).save(linear)
+    assert not list(place.glob(".*"))
+
+
+def test_what_is_no_classifier(linear: Path, place: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not a classifier"):
+        load_classifier(place / "run")
+    broken = shutil.copytree(linear, tmp_path / "broken")
+    (broken / "head.safetensors").unlink()
+    with pytest.raises(TwofoldError, match=r"head\.safetensors"):
+        load_classifier(broken)
+    (broken / "classifier.json").write_text("{}")
+    with pytest.raises(TwofoldError, match="damaged"):
+        load_classifier(broken)
+
+
+def test_no_images_to_label(linear: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TwofoldError, match="no image"):
+        said(linear, tmp_path / "empty")
+    with pytest.raises(UsageError):
+        said(linear, tmp_path / "nowhere")
+
+
+def test_raw_pixels_have_no_encoder_to_ship(place: Path) -> None:
+    settings = settings_from(None, None, None)
+    source = open_with_store(str(place / "images"), "auto", settings, None, QUIET).source
+    with pytest.raises(UsageError, match="no encoder"):
+        fit_classifier(
+            resolve("pixels", source),
+            source,
+            make_task(source),
+            Wish(),
+            decode={},
+            record={},
+            engine=ENGINE,
+            screen=QUIET,
+        )
