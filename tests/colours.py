@@ -23,7 +23,7 @@ def make_run(path: Path, encoder: Encoder | None = None, **opened: str) -> Path:
 
 def make_encoder() -> Encoder:
     torch.manual_seed(0)
-    return Encoder("resnet18_w4", size=32)
+    return Encoder("resnet18_w4", size=16)
 
 
 def make_images(folder: Path, each: int, *, seed: int = 0, by_class: bool = True) -> Path:

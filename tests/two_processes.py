@@ -16,16 +16,27 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
+PATIENCE = 180
+"""Seconds to wait for an answer, start and imports included."""
+
 
 def in_two_processes(function: Callable[..., Any], *arguments: Any) -> list[Any]:
     pipes = _workers()
     for pipe in pipes:
         pipe.send_bytes(pickle.dumps((function, arguments)))
-    answers = [pickle.loads(pipe.recv_bytes()) for pipe in pipes]
+    answers = [_answer(pipe) for pipe in pipes]
     failures = [failure for _, failure in answers if failure]
     if failures:
         raise AssertionError("one of two processes failed:\n" + "\n".join(failures))
     return [result for result, _ in answers]
+
+
+def _answer(pipe: Connection) -> tuple[Any, str]:
+    if not pipe.poll(PATIENCE):
+        _workers.cache_clear()  # an answer that comes too late must not be taken for the next one
+        raise AssertionError(f"one of two processes gave no answer for {PATIENCE} seconds")
+    answer: tuple[Any, str] = pickle.loads(pipe.recv_bytes())
+    return answer
 
 
 @functools.cache

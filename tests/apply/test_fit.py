@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from colours import COLOURS, make_images, make_run
 
 import twofold
+from colours import COLOURS, make_images, make_run
 from twofold.apply import finetune
 from twofold.apply.classifier import Classifier, load_classifier
 from twofold.apply.fit import Wish, fit_classifier
@@ -223,7 +223,7 @@ def test_a_csv_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_images_of_more_than_8_bits_are_read_with_the_range_of_the_training(place: Path, tmp_path: Path) -> None:
+def test_deep_images_are_read_with_the_range_of_the_training(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place / "run", tmp_path / "run")
     ramp = np.linspace(0, 4000, 32 * 32).reshape(32, 32)
     dark, bright = ramp / 4, ramp
@@ -247,7 +247,7 @@ def test_images_of_more_than_8_bits_are_read_with_the_range_of_the_training(plac
     assert [row.name for row in rows] == [classifier.about.classes[0], classifier.about.classes[1]]
 
 
-def test_images_of_more_than_8_bits_need_a_range(linear: Path, tmp_path: Path) -> None:
+def test_deep_images_need_a_range(linear: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "deep.npy", np.arange(2 * 32 * 32, dtype=np.uint16).reshape(2, 32, 32))
     assert all("more than 8 bits" in row.reason for row in said(linear, tmp_path / "deep.npy"))
 

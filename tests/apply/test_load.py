@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from colours import make_encoder, make_run
 from PIL import Image
 
 import twofold
+from colours import make_run
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder
@@ -18,7 +18,7 @@ from twofold.nn.weights import save_encoder
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    return make_run(tmp_path / "run")
+    return make_run(tmp_path / "run", Encoder("resnet18_w4", size=32))
 
 
 def photograph(height: int = 40, width: int = 56) -> np.ndarray:
@@ -51,7 +51,7 @@ def test_transform_does_not_change_what_is_saved(run: Path, tmp_path: Path) -> N
     encoder = twofold.load(run)
     save_encoder(encoder, tmp_path / "again.safetensors")
     again = twofold.load(tmp_path / "again.safetensors").state_dict()
-    assert again.keys() == make_encoder().state_dict().keys()
+    assert again.keys() == Encoder("resnet18_w4", size=32).state_dict().keys()
 
 
 def test_every_way_an_image_can_come_gives_the_same_view(run: Path, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_gray_encoder_weighs_colours_and_a_colour_encoder_repeats_gray(tmp_pat
 
 def test_deep_images_need_a_range_and_take_the_runs_own(tmp_path: Path) -> None:
     deep = Image.fromarray(photograph(32, 32)[..., 0].astype(np.uint16) * 16)
-    encoder = make_encoder()
+    encoder = Encoder("resnet18_w4", size=32)
     with pytest.raises(TwofoldError, match="more than 8 bits"):
         twofold.load(make_run(tmp_path / "unknown", encoder)).transform(deep)
     known = twofold.load(make_run(tmp_path / "known", encoder, value_range="0:4080")).transform(deep)

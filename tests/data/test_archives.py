@@ -141,3 +141,18 @@ def test_a_cut_off_tar_is_told_or_read_as_far_as_it_goes(tmp_path: Path, opened:
     path.write_bytes(path.read_bytes()[:60_000])
     with pytest.raises(TwofoldError, match="cannot be read as a tar file"):
         opened(path)
+
+
+def test_a_member_with_a_wrong_checksum_is_skipped(
+    tmp_path: Path, opened: Open, photograph: Callable[..., np.ndarray], encoded: Callable[..., bytes]
+) -> None:
+    path = tmp_path / "data.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
+        for number in range(3):
+            file.writestr(f"{number}.bmp", encoded(photograph(number), "BMP"))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"1.bmp") + 1000] ^= 1
+    path.write_bytes(content)
+    source = opened(path)
+    assert list(source.splits["train"].paths) == ["0.bmp", "2.bmp"]
+    assert "checksum" in source.skipped[0][1]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from twofold.core.source import Source
@@ -44,7 +45,24 @@ def test_near_pairs_are_those_of_the_obvious_search() -> None:
     assert len(slow) > 20
 
 
-def test_a_crowd_of_blank_images_does_not_explode(monkeypatch) -> None:
+def thumbnail_with(bits: np.ndarray) -> np.ndarray:
+    steps = np.where(bits.reshape(8, 8), 3, -3)
+    return np.concatenate([np.full((8, 1), 128), 128 + steps.cumsum(axis=1)], axis=1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("equal", range(5))
+def test_four_bits_are_found_in_whichever_bands_they_differ(equal: int) -> None:
+    bits = np.random.default_rng(equal).integers(0, 2, 64).astype(bool)
+    flipped = np.packbits(bits).view(np.uint64)
+    for shift, width in (band for number, band in enumerate(duplicates._BANDS) if number != equal):
+        flipped ^= np.uint64(1) << np.uint64(shift + width // 2)
+    other = np.unpackbits(flipped.view(np.uint8)).astype(bool)
+    assert (bits != other).sum() == 4
+    small = np.stack([thumbnail_with(bits), thumbnail_with(other)])
+    assert len(near_pairs(small, digests_of([0, 1]), np.zeros(2, np.int64))) == 1
+
+
+def test_a_crowd_of_blank_images_does_not_explode(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "_MOST_PAIRS", 5_000)
     blank = np.zeros((3_000, 8, 9), np.uint8)
     pairs = near_pairs(blank, digests_of(list(range(3_000))), np.zeros(3_000, np.int64))

@@ -118,8 +118,8 @@ def test_a_column_keeps_groups_on_one_side(scenes: Path, opened: Open, tmp_path:
     paths = list(source.splits["train"].paths)
     table = tmp_path / "labels.csv"
     lines = [f"{path},{path.split('/')[0]},p{number // 6}" for number, path in enumerate(paths)]
-    table.write_text("\n".join(["path,label,patient", *lines]))
-    _, fit, _, held, _ = judging_split(opened(scenes, labels=str(table)), group_by="patient", table=table)
+    table.write_text("\n".join(["path,label,the patient", *lines]))
+    _, fit, _, held, _ = judging_split(opened(scenes, labels=str(table)), group_by="the patient", table=table)
     patient = {path: f"p{number // 6}" for number, path in enumerate(paths)}
     assert not {patient[path] for path in fit.paths} & {patient[path] for path in held.paths}
     assert len(held) == 12
@@ -129,6 +129,12 @@ def test_a_column_keeps_groups_on_one_side(scenes: Path, opened: Open, tmp_path:
 def test_a_pattern_that_names_no_group_is_a_misuse(pattern: str, scenes: Path, opened: Open) -> None:
     with pytest.raises(UsageError, match="--group-by"):
         judging_split(opened(scenes), group_by=pattern)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_held_out_fifth_is_a_fifth_of_each_class(seed: int) -> None:
+    labels = np.random.default_rng(seed).permutation(np.repeat([0, 1, 2], [100, 20, 5]))
+    assert np.bincount(labels[held_out(labels, None, seed)]).tolist() == [20, 4, 1]
 
 
 def test_one_group_cannot_be_divided() -> None:

@@ -86,17 +86,13 @@ def _tables(subject: Subject, source: Source, engine: Engine, advance: Advance) 
 def _table(part: Part, split: str, classes: Sequence[str], vectors: Float[np.ndarray, "n d"]) -> Any:
     import pyarrow as pa
 
-    labels = [None] * len(part) if part.labels is None else [_name(label, classes) for label in part.labels]
+    numbers = [-1] * len(part) if part.labels is None else part.labels.tolist()
     flat = pa.array(vectors.ravel(), pa.float32())
     return pa.table(
         {
             "path": pa.array(part.paths, pa.string()),
             "split": pa.array([split] * len(part), pa.string()),
-            "label": pa.array(labels, pa.string()),
+            "label": pa.array([classes[n] if n >= 0 else None for n in numbers], pa.string()),
             "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
         }
     )
-
-
-def _name(label: int, classes: Sequence[str]) -> str | None:
-    return classes[label] if label >= 0 else None

@@ -1,7 +1,7 @@
 """From an encoder and labelled images to a classifier with an honest score."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +80,7 @@ def fit_classifier(
     Raises:
         UsageError: If the subject has no encoder: raw pixels.
     """
+    subject = replace(subject, networks=subject.networks[:1])  # of several random ones, one is shipped
     images = _labelled(source, task)
     fitted, judged = len(task.fit), len(task.fit) + len(task.judge)
     fitting = _Fitting(_encoder(subject, engine), source, wish, engine, screen)

@@ -36,6 +36,20 @@ def load(run: str | Path, *, value_range: str | None = None) -> Encoder:
     return encoder
 
 
+def refuse_missing(run: str) -> None:
+    """Says that there is no such run before an hour is spent on decoding its data.
+
+    Args:
+        run: As a user writes it; ``timm:NAME``, ``random:NAME`` and ``pixels`` are no files.
+
+    Raises:
+        UsageError: If there is no such run.
+        TwofoldError: If the run has no encoder yet.
+    """
+    if run != "pixels" and not run.startswith(("timm:", "random:")):
+        encoder_file(Path(run))
+
+
 def encoder_file(run: Path) -> Path:
     """Where the weights of a run, a classifier folder or an encoder file lie.
 

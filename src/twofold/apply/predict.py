@@ -167,7 +167,7 @@ def _predictions(
 @torch.inference_mode()
 def _said(classifier: Classifier, views: Tensor, engine: Engine) -> Iterator[tuple[str, float, float, float]]:
     with engine.autocast():
-        output = classifier(views.to(engine.device, memory_format=torch.channels_last))
+        output = classifier(views.to(engine.device))
     probability, number = output.probabilities.max(dim=1)
     columns = (number, probability, output.distance, output.percentile)
     for row in zip(*(column.tolist() for column in columns), strict=True):

@@ -112,11 +112,13 @@ def _devices() -> str:
 def _disk() -> list[tuple[str, str]]:
     from twofold.data.places import cache_root, data_root
     from twofold.data.screen import readable
+    from twofold.data.stores import kept_in
 
     cache = cache_root()
+    size = sum(store.size for store in kept_in(cache))
     free = shutil.disk_usage(_nearest_folder(cache)).free
     return [
-        ("cache", f"{cache}: {readable(_size(cache))}, {readable(free)} free ($TWOFOLD_CACHE moves it)"),
+        ("cache", f"{cache}: {readable(size)}, {readable(free)} free ($TWOFOLD_CACHE moves it)"),
         ("data sets", f"{data_root()} ($TWOFOLD_DATA moves it)"),
     ]
 
@@ -124,10 +126,6 @@ def _disk() -> list[tuple[str, str]]:
 def _nearest_folder(path: Path) -> Path:
     """The path itself, or the first folder above it that exists."""
     return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
-
-
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
 
 
 def _versions() -> list[tuple[str, str]]:

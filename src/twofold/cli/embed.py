@@ -25,6 +25,7 @@ def parser() -> "ArgumentParser":
 def run(args: "Namespace") -> int:
     """Writes the file and says what is in it."""
     from twofold.apply.embed import embed, refuse_other_suffix
+    from twofold.apply.load import refuse_missing
     from twofold.data import open_source
     from twofold.data.screen import Screen
     from twofold.evaluations._subjects import resolve
@@ -32,6 +33,7 @@ def run(args: "Namespace") -> int:
 
     out = Path(args.out)
     refuse_other_suffix(out)
+    refuse_missing(args.run)
     source = open_source(args.data, labels=args.labels, value_range=args.range)
     embed(resolve(args.run, source), source, out, engine=Engine.start(), screen=Screen())
     images = sum(map(len, source.splits.values()))

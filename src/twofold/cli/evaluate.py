@@ -66,7 +66,7 @@ def _source(args: "Namespace") -> tuple["Source", Path | None]:
     """The data, and the CSV file of its labels if there is one."""
     from twofold.data import open_source
 
-    opened = {"data": args.data} if args.data else _data_of(_runs(args.subjects))
+    opened = {"data": args.data} if args.data else _data_of(args.subjects)
     if args.labels:
         opened["labels"] = args.labels
     labels = opened.get("labels") or "auto"
@@ -78,13 +78,15 @@ def _runs(subjects: Sequence[str]) -> list[Path]:
     return [path for path in map(Path, subjects) if path.is_dir()]
 
 
-def _data_of(runs: Sequence[Path]) -> dict[str, Any]:
+def _data_of(subjects: Sequence[str]) -> dict[str, Any]:
     """How the one data set of all runs is opened."""
     from twofold.core.run import RunFolder
 
-    found = [RunFolder.open(path).spec["data"]["open"] for path in runs]
+    found = [RunFolder.open(path).spec["data"]["open"] for path in _runs(subjects)]
     if not found:
-        raise UsageError("say on which images: --data DATA")
+        raise UsageError(
+            f"no run folder is among {', '.join(subjects)}: say on which images to judge, --data DATA"
+        )
     if any(other != found[0] for other in found):
         raise UsageError("the runs were trained on different data; say on which to judge them: --data DATA")
     return dict(found[0])

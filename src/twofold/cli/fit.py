@@ -42,6 +42,7 @@ def run(args: "Namespace") -> int:
     """Writes the classifier and tells its held-out score."""
     from twofold.apply.classifier import refuse_existing
     from twofold.apply.fit import Wish, fit_classifier
+    from twofold.apply.load import refuse_missing
     from twofold.data.opening import open_with_store, settings_from
     from twofold.data.screen import Screen
     from twofold.evaluations._subjects import resolve
@@ -50,6 +51,7 @@ def run(args: "Namespace") -> int:
 
     _check(args)
     out = _folder(args)
+    refuse_missing(args.run)
     refuse_existing(out)
     screen = Screen()
     settings = settings_from(None, None, args.range)

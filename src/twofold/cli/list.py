@@ -1,5 +1,6 @@
 """``twofold list``: what can be named, one a line, name first."""
 
+import sys
 from typing import TYPE_CHECKING
 
 from twofold.core.errors import UsageError, nearest
@@ -11,10 +12,10 @@ SUMMARY = "list methods, encoders, data sets, evaluations or studies"
 
 KINDS = ("methods", "encoders", "data", "evaluations", "studies")
 
-_ANY_WIDTH = (
-    "resnet{18,34,50,101,152}_w{width}",
-    "ResNets of any width: resnet18_w16 for small machines, resnet50_w128 is the 2x of the papers",
-)
+_ANY_WIDTH = [
+    (f"resnet{depth}_w{{width}}", f"any width: _w16 is a quarter as wide as resnet{depth}, _w128 twice")
+    for depth in (18, 34, 50, 101, 152)
+]
 
 
 def parser() -> "ArgumentParser":
@@ -32,10 +33,14 @@ def run(args: "Namespace") -> int:
     if args.kind not in KINDS:
         raise UsageError(f"cannot list '{args.kind}'{nearest(args.kind, KINDS)} (one of: {', '.join(KINDS)})")
     listed = _encoders() if args.kind == "encoders" else _files(args.kind)
+    if not listed:
+        print(f"there are no {args.kind} yet", file=sys.stderr)
+        return 0
     kept = [(name, told) for name, told in listed if args.filter.lower() in name.lower()]
     if not kept:
-        where = f" contains '{args.filter}'" if args.filter else " is there yet"
-        raise UsageError(f"no name among the {args.kind}{where} (see: twofold list {args.kind})")
+        raise UsageError(
+            f"no name among the {args.kind} contains '{args.filter}' (see: twofold list {args.kind})"
+        )
     longest = max(len(name) for name, told in kept if told) if any(told for _, told in kept) else 0
     for name, told in kept:
         print(f"{name:<{longest}}  {told}".rstrip())
@@ -51,4 +56,4 @@ def _files(kind: str) -> list[tuple[str, str]]:
 def _encoders() -> list[tuple[str, str]]:
     from twofold.nn.encoder import known_encoders
 
-    return [_ANY_WIDTH, *((name, "") for name in known_encoders())]
+    return [*_ANY_WIDTH, *((name, "") for name in known_encoders())]

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
     from twofold.apply.predict import Summary
 
+_CLASSES_SHOWN = 20
+
 SUMMARY = "label the images of a folder with a classifier"
 
 
@@ -36,20 +38,24 @@ def run(args: "Namespace") -> int:
 
 
 def _tell(summary: "Summary", out: str) -> None:
+    """Counts by class, the most frequent ones first, then what needs a second look."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
+    from twofold.apply.distance import FAR
+
     table = Table("class", box=None, pad_edge=False)
     table.add_column("images", justify="right")
-    for name, count in summary.classes.most_common():
+    for name, count in summary.classes.most_common(_CLASSES_SHOWN):
         table.add_row(escape(name), f"{count:,}")
     Console(highlight=False).print(table)
+    if len(summary.classes) > _CLASSES_SHOWN:
+        print(f"and {len(summary.classes) - _CLASSES_SHOWN:,} more classes")
     if summary.far:
         print(
-            f"{summary.far:,} are farther from the training data than 99% of what was held out of it: "
-            "look at these first (distance_percentile)"
+            f"far          {summary.far:,} (of distance_percentile above {FAR:g}): unlike the training data"
         )
     if summary.unreadable:
-        print(f"{summary.unreadable:,} could not be read (reason)")
-    print(f"predictions {out}")
+        print(f"unreadable   {summary.unreadable:,} (their column reason tells why)")
+    print(f"predictions  {out}")

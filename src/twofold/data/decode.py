@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
@@ -26,13 +27,15 @@ class Settings:
     value_range: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One image as it is stored.
 
     Args:
         pixels: ``c`` is 1 where all channels are equal, else 3.
-        picture: The image as its file has it, without its pixels.
+        size: Height and width in pixels of the upright image in the file.
+        mode: Pillow's name of the file's pixel type.
+        format: Name of the file format.
+        bits: Bits of one channel in the file.
         extent: Least and greatest value before they were mapped to 8 bits; None for images of 8 bits.
         digest: Hash of shape and pixels.
         mean: Of three channels, in [0, 1].
@@ -94,8 +97,10 @@ def _one_channel_if_gray(pixels: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray
 
 
 def _is_gray(pixels: UInt8[np.ndarray, "h w c"]) -> bool:
-    first = pixels[..., 0]
-    return all((first == pixels[..., c]).all() for c in range(1, pixels.shape[2]))
+    if pixels.shape[2] == 1:
+        return True
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    return bool((red == green).all() and (green == blue).all())
 
 
 def _extent(values: Shaped[np.ndarray, "h w c"]) -> tuple[float, float]:

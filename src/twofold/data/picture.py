@@ -1,7 +1,7 @@
 """From the bytes of an image file to upright pixels of any depth."""
 
 import io
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import simplejpeg
@@ -25,8 +25,7 @@ class BrokenImage(Exception):  # noqa: N818  (no error of the program)
     """These bytes are no usable image; the message is the reason."""
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(NamedTuple):
     """One image as its file has it, upright, without transparency.
 
     Args:

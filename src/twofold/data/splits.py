@@ -138,9 +138,9 @@ def _labelled(images: Images) -> Images | None:
 
 def _groups(paths: Sequence[str], group_by: str, table: Path | None) -> list[str]:
     """Group of each image; an image without one is a group of its own."""
-    if table is not None and group_by.isidentifier():
+    if table is not None and "(" not in group_by:  # a pattern has a group
         values = read_column(table, paths, group_by)
-        return [values.get(row, path) for row, path in enumerate(paths)]
+        return [values.get(row) or path for row, path in enumerate(paths)]
     try:
         pattern = re.compile(group_by)
     except re.error as error:
@@ -152,4 +152,4 @@ def _groups(paths: Sequence[str], group_by: str, table: Path | None) -> list[str
     matches = [pattern.search(path) for path in paths]
     if not any(matches):
         raise UsageError(f"--group-by {group_by}: matches no path, as '{paths[0]}'")
-    return [path if match is None else str(match[1]) for match, path in zip(matches, paths, strict=True)]
+    return [(match and match[1]) or path for match, path in zip(matches, paths, strict=True)]

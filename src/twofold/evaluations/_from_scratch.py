@@ -45,7 +45,7 @@ class FromScratch:
     encoder: dict[str, Any]
     recipe: Recipe
     view_size: int
-    passes: int = 30
+    passes: int = 25
     batch_size: int = 50
     optimizer: OptimizerSpec = _ADAMW
 

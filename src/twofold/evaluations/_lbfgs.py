@@ -1,6 +1,6 @@
 """L-BFGS for smooth convex functions that are well scaled.
 
-torch has one too, but importing it costs seconds, and a step of it ten times a small function.
+torch has one too, but a step of it costs ten times as much as a small function's value.
 """
 
 from collections import deque

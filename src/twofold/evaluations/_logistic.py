@@ -48,6 +48,7 @@ class LogisticRegression:
         classes: Number of classes, also of those that no row has.
     """
 
+    @full_precision
     def __init__(self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], classes: int) -> None:
         rows, channels = features.shape
         self._basis: Tensor | None = None
@@ -59,7 +60,6 @@ class LogisticRegression:
         self._targets = functional.one_hot(labels, classes).T.to(features.dtype)
         self._hessian = some.T @ some * (_CURVATURE / len(some))
 
-    @full_precision
     def fit(self, l2: float, start: LinearClassifier | None = None) -> LinearClassifier:
         """The classifier with the least objective, to about 1e-5.
 
@@ -73,10 +73,11 @@ class LogisticRegression:
                 self._hessian.new_zeros(len(self._targets), channels),
                 self._hessian.new_zeros(len(self._targets)),
             )
-        if self._basis is None:
-            return self._minimise(l2, start)
-        found = self._minimise(l2, LinearClassifier(start.weight @ self._basis, start.bias))
-        return LinearClassifier(found.weight @ self._basis.T, found.bias)
+        with torch.autocast(self._hessian.device.type, enabled=False):
+            if self._basis is None:
+                return self._minimise(l2, start)
+            found = self._minimise(l2, LinearClassifier(start.weight @ self._basis, start.bias))
+            return LinearClassifier(found.weight @ self._basis.T, found.bias)
 
     def _minimise(self, l2: float, start: LinearClassifier) -> LinearClassifier:
         """In coordinates in which the guessed Hessian is the identity."""

@@ -4,11 +4,13 @@ from typing import ClassVar
 
 from torch import nn
 
+from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.core.precision import cast_up
 from twofold.core.recipe import Crop, Flip, Recipe, ViewSpec
 from twofold.nn.encoder import Encoder
+from twofold.nn.norm import synchronise
 
 
 class Supervised(Method):
@@ -32,6 +34,7 @@ class Supervised(Method):
         self.encoder = make_encoder()
         self.classifier: nn.Module = nn.Identity()
         self.label_smoothing = label_smoothing
+        synchronise(self)
 
     def setup(self, items: int, classes: int, steps: int) -> None:
         """One output a class."""
@@ -42,9 +45,11 @@ class Supervised(Method):
         """Cross-entropy of the labelled images."""
         h = self.encoder(batch.views[0].pixels)
         logits = cast_up(self.classifier(h))
+        labels = batch.targets["label"]
+        labelled = dist.all_reduce((labels >= 0).sum().to(logits.dtype)) / dist.world_size()
         loss = nn.functional.cross_entropy(
-            logits, batch.targets["label"], ignore_index=-1, label_smoothing=self.label_smoothing
-        )
+            logits, labels, ignore_index=-1, reduction="sum", label_smoothing=self.label_smoothing
+        ) / labelled.clamp(min=1)
         return Step(loss, {"embedding": h.detach()})
 
     def parts(self) -> dict[str, nn.Module]:

@@ -108,3 +108,16 @@ C_CIFAR = dataclasses.replace(simclr(0.5).without(Blur), name="C-cifar")
 
 D = _byol()
 """BYOL (2006.07733), MoCo v3 (2104.02057), Barlow Twins (2103.03230), PixPro (2011.10043): asymmetric."""
+
+TINTED = Recipe(
+    "tinted",
+    (
+        ViewSpec(
+            Crop(scale=(0.5, 1.0)),
+            (Jitter(0.8, 0.8, 0.8, 0.5, p=1.0), Gray(0.5), Solarize(0.5)),
+            count=2,
+        ),
+    ),
+)
+"""For writing in arbitrary colours: colour and polarity say nothing and are distorted beyond recognition; nothing
+is mirrored, because a mirrored sign is another sign. What quickstart uses; of no paper."""

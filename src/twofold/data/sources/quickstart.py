@@ -9,6 +9,7 @@ from twofold.data.listing import Listing, Origin, list_arrays
 SIDE = 32
 COPIES = 4
 TEST_SHARE = 0.2
+CONTRAST = 0.7
 SEED = 0
 LUMA = np.array([0.299, 0.587, 0.114])
 
@@ -62,12 +63,15 @@ def _paste(
 
 
 def _background(photographs: list[Image.Image], draw: np.random.Generator) -> Float[np.ndarray, "32 32 3"]:
-    """A random crop of 8 to 32 pixels, enlarged to the image."""
+    """A random crop of 8 to 32 pixels, enlarged to the image and somewhat faded."""
     photograph = photographs[draw.integers(len(photographs))]
     side = int(draw.integers(8, 33))
     left, top = draw.integers(photograph.width - side), draw.integers(photograph.height - side)
-    crop = photograph.crop((left, top, left + side, top + side))
-    return np.asarray(crop.resize((SIDE, SIDE), Image.Resampling.BILINEAR)) / 255
+    box = (int(left), int(top), int(left) + side, int(top) + side)
+    crop = np.asarray(photograph.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box)) / 255
+    mean = crop.mean(axis=(0, 1))
+    faded: Float[np.ndarray, "32 32 3"] = mean + CONTRAST * (crop - mean)
+    return faded
 
 
 def _placed(digit: Float[np.ndarray, "8 8"], draw: np.random.Generator) -> Float[np.ndarray, "32 32 1"]:

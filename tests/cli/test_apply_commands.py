@@ -1,0 +1,129 @@
+"""``twofold fit``, ``predict``, ``embed``, ``list`` and ``doctor``, as they are typed."""
+
+import csv
+from importlib.metadata import version
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import twofold
+from colours import COLOURS, make_images, make_run
+from twofold.cli import main
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("place")
+    make_run(place / "run")
+    make_images(place / "images", 10)
+    make_images(place / "new", 3, seed=1, by_class=False)
+    (place / "new" / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    return place
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str]):
+    """Runs a command that has to fail with one line on stderr, and returns the line."""
+
+    def run(status: int, *words: object) -> str:
+        assert main([str(word) for word in words]) == status
+        last = capsys.readouterr().err.strip().splitlines()
+        assert last[-1].startswith("twofold: ")
+        return last[-1]
+
+    return run
+
+
+def test_from_a_run_to_predictions(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", str(place / "run"), "--data", str(place / "images")]) == 0
+    told = capsys.readouterr().out
+    assert "accuracy" in told
+    assert f"twofold predict {place / 'run' / 'classifier'} DIR" in told
+
+    out = place / "predictions.csv"
+    assert main(["predict", str(place / "run" / "classifier"), str(place / "new"), "--out", str(out)]) == 0
+    told = capsys.readouterr().out
+    assert all(name in told for name in COLOURS)
+    assert "unreadable   1 " in told
+    with out.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 10
+    assert [row["path"] for row in rows if row["reason"]] == ["broken.jpg"]
+
+
+def test_fit_writes_where_it_is_told(place: Path, tmp_path: Path) -> None:
+    words = ["fit", str(place / "run"), "--data", str(place / "images"), "--head", "mlp"]
+    assert main([*words, "--out", str(tmp_path / "mine")]) == 0
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
+        "classifier.json",
+        "encoder.safetensors",
+        "head.safetensors",
+    ]
+
+
+def test_fit_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> None:
+    run, images = place / "run", place / "images"
+    (tmp_path / "there").mkdir()
+    (tmp_path / "labels.csv").write_text("path,label\nred/000.png,red\nred/001.png,red\n")
+    assert "--data" in refused(2, "fit", run)
+    assert "no labels" in refused(1, "fit", run, "--data", place / "new", "--out", tmp_path / "x")
+    assert "needs labels" in refused(2, "fit", run, "--data", images, "--labels", "none")
+    assert "linear or mlp" in refused(2, "fit", run, "--data", images, "--head", "tree")
+    assert "above 0" in refused(2, "fit", run, "--data", images, "--epochs", "0")
+    assert "exists already" in refused(1, "fit", run, "--data", images, "--out", tmp_path / "there")
+    assert "no run folder" in refused(2, "fit", tmp_path / "nowhere", "--data", images)
+    assert "not a run folder" in refused(1, "fit", tmp_path / "there", "--data", images)
+    one_class = ["--labels", tmp_path / "labels.csv", "--out", tmp_path / "x"]
+    assert "one class" in refused(1, "fit", run, "--data", images, *one_class)
+    assert not (tmp_path / "x").exists()
+
+
+def test_predict_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "not a classifier" in refused(2, "predict", place / "run", place / "new")
+    words = ["fit", str(place / "run"), "--data", str(place / "images")]
+    assert main([*words, "--out", str(tmp_path / "c")]) == 0
+    out = tmp_path / "p.csv"
+    assert "no image" in refused(1, "predict", tmp_path / "c", tmp_path / "empty", "--out", out)
+    assert refused(2, "predict", tmp_path / "c", tmp_path / "nowhere", "--out", out)
+    assert not out.exists()
+
+
+def test_embed(place: Path, tmp_path: Path, refused) -> None:
+    out = tmp_path / "x.parquet"
+    assert main(["embed", str(place / "run"), str(place / "images"), "--out", str(out)]) == 0
+    assert pq.read_table(out).num_rows == 30
+    words = ("embed", place / "run", place / "images", "--out")
+    assert ".parquet" in refused(2, *words, tmp_path / "x.csv")
+
+
+def test_list_prints_names_first_one_a_line(capsys: pytest.CaptureFixture[str], refused) -> None:
+    assert main(["list", "methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} >= {"simclr", "moco_v2", "byol", "swav", "pixpro"}
+    assert all(len(line.split()) > 1 for line in lines)
+    assert main(["list", "data"]) == 0
+    assert "cifar10" in {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    assert main(["list", "evaluations", "kn"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["knn"]
+    assert "did you mean 'methods'" in refused(2, "list", "method")
+
+
+def test_list_encoders_keeps_names_that_match(capsys: pytest.CaptureFixture[str], refused) -> None:
+    assert main(["list", "encoders", "resnet18"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert names[0] == "resnet18_w{width}"
+    assert "resnet18" in names
+    assert "resnet50" not in names
+    assert refused(2, "list", "encoders", "no_such_thing")
+
+
+def test_doctor_tells_the_facts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    for topic in ("processor", "precision", "threads", "memory", "view kernel", "devices", "cache", "python"):
+        assert topic in told
+    assert twofold.__version__ in told
+    assert version("torch") in told
+    assert all(len(line) <= 80 for line in told.splitlines())

@@ -1,0 +1,98 @@
+"""Small data sets with labels, and features of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from twofold.core.source import Source
+from twofold.evaluations._task import Embedded, Task, make_task
+from twofold.train.engine import Engine
+
+
+@dataclass
+class FakeImages:
+    """Images in memory; ``read`` is counted."""
+
+    pixels: torch.Tensor
+    labels: np.ndarray | None
+    reads: int = 0
+
+    @property
+    def paths(self):
+        return [f"{row}.png" for row in range(len(self))]
+
+    @property
+    def sizes(self):
+        return np.tile(np.array(self.pixels.shape[1:3]), (len(self), 1))
+
+    def __len__(self):
+        return len(self.pixels)
+
+    def read(self, items):
+        self.reads += 1
+        return self.pixels[torch.from_numpy(items)]
+
+
+def fake_images(labels, *, side=8, channels=3, seed=0):
+    """Images whose brightness tells the class, more or less."""
+    labels = np.asarray(labels)
+    random = torch.Generator().manual_seed(seed)
+    noise = torch.randint(0, 60, (len(labels), side, side, channels), generator=random)
+    tint = torch.from_numpy(labels.clip(0) * 80)[:, None, None, None]
+    return FakeImages((noise + tint).to(torch.uint8), labels)
+
+
+def fake_source(classes=("ant", "bee", "cat"), channels=3, **splits):
+    images = {
+        name: i if isinstance(i, FakeImages) else fake_images(i, channels=channels)
+        for name, i in splits.items()
+    }
+    return Source("toy", images, tuple(classes), channels, 8, (0.4,) * channels, (0.2,) * channels, "f1")
+
+
+@pytest.fixture
+def source():
+    """Makes a source from the labels of its splits."""
+    return fake_source
+
+
+@pytest.fixture
+def images():
+    """Makes images from labels."""
+    return fake_images
+
+
+@pytest.fixture
+def task():
+    """90 images to fit on and 60 to judge, of three classes."""
+    return make_task(fake_source(train=np.arange(90) % 3, test=np.arange(60) % 3))
+
+
+@pytest.fixture
+def embedded():
+    """Makes overlapping clusters of features."""
+
+    def make(count=300, judged=200, width=16, classes=4, distance=2.0, seed=0) -> Embedded:
+        random = torch.Generator().manual_seed(seed)
+        names = tuple(f"class {number}" for number in range(classes))
+        fit_labels, judge_labels = (np.arange(n) % classes for n in (count, judged))
+        source = fake_source(
+            names, train=fake_images(fit_labels, side=1), test=fake_images(judge_labels, side=1)
+        )
+        made: Task = make_task(source)
+        middles = torch.randn(classes, width, generator=random) * distance / width**0.5
+        sides = (
+            middles[torch.from_numpy(labels)] + torch.randn(len(labels), width, generator=random)
+            for labels in (fit_labels, judge_labels)
+        )
+        return Embedded("a run", made, *sides, dict(made.protocol))
+
+    return make
+
+
+@pytest.fixture
+def engine():
+    """The CPU in float32."""
+    return Engine(torch.device("cpu"), "fp32", 1)

@@ -1,0 +1,97 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from twofold.core.errors import TwofoldError
+from twofold.evaluations.few_labels import FewLabels, draws
+
+
+def test_a_draw_has_so_many_images_of_each_class():
+    labels = np.random.default_rng(0).integers(0, 5, 200)
+    for rows in draws(labels, 7, 20, seed=3):
+        assert np.bincount(labels[rows]).tolist() == [7] * 5
+        assert len(set(rows.tolist())) == 35
+
+
+def test_draws_differ_by_number_seed_and_size_but_not_by_how_many_there_are():
+    labels = np.arange(300) % 3
+    few, many = draws(labels, 5, 3, seed=0), draws(labels, 5, 20, seed=0)
+    assert all((one == other).all() for one, other in zip(few, many, strict=False))
+    assert len({tuple(rows) for rows in many}) == 20
+    assert not (draws(labels, 5, 1, seed=1)[0] == few[0]).all()
+
+
+def test_every_subject_sees_the_same_draws(embedded):
+    seen = []
+
+    def watched(rows):
+        seen[-1].append(rows)
+        return torch.zeros(len(given.task.judge), dtype=torch.int64)
+
+    for width in (8, 32):
+        given = embedded(width=width)
+        seen.append([])
+        list(FewLabels(draws=5).scores("a subject", given.task, watched, {}))
+    assert len(seen[0]) == 10
+    assert all((one == other).all() for one, other in zip(*seen, strict=True))
+
+
+def test_any_trainer_is_scored_on_its_draws(embedded):
+    given = embedded(judged=100)
+    truth = given.judge_labels
+    wrong = iter([10, 20, 30])
+
+    def trainer(rows):
+        assert len(rows) == 8
+        answers = truth.clone()
+        answers[: next(wrong)] += 1
+        return answers
+
+    (score,) = FewLabels(per_class=(2,), draws=3).scores("scratch", given.task, trainer, {"how": "scratch"})
+    assert score.subject == "scratch"
+    assert score.value == pytest.approx(0.8)
+    assert score.protocol["found"]["values"] == pytest.approx([0.9, 0.8, 0.7])
+    assert score.protocol["found"]["spread"] == pytest.approx(0.1)
+    assert score.protocol["how"] == "scratch"
+    assert score.low < 0.7  # three draws and 100 images leave much open
+    assert score.high > 0.9
+
+
+def test_more_labels_and_better_features_help(embedded):
+    def accuracies(distance):
+        return [score.value for score in FewLabels(per_class=(1, 10, 50), draws=5)(embedded(distance=distance))]
+
+    poor, good = accuracies(1.0), accuracies(6.0)
+    assert poor == sorted(poor)
+    assert all(better > worse for better, worse in zip(good, poor, strict=True))
+    assert good[-1] > 0.95
+
+
+def test_labels_that_are_not_drawn_are_not_used(embedded):
+    """Statistics of all features are used, which takes no labels."""
+    given = embedded()
+    labels = given.task.fit.labels
+    (rows,) = draws(labels, 2, 1, seed=0)
+    hidden = np.random.default_rng(1).permutation(labels)
+    probe = FewLabels(per_class=(2,), draws=1)
+    (seen,) = probe(given)
+
+    def blind(wanted):
+        hidden[wanted] = labels[wanted]
+        fit = dataclasses.replace(given.task.fit, labels=hidden)
+        blinded = given._replace(task=dataclasses.replace(given.task, fit=fit))
+        answers = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("twofold.evaluations.few_labels.draws", lambda *_: [wanted])
+            answers.extend(probe(blinded))
+        return answers[0].value
+
+    assert blind(rows) == seen.value
+
+
+def test_a_class_with_too_few_images_is_named(embedded):
+    given = embedded(count=24, classes=4)
+    with pytest.raises(TwofoldError, match=r"10 labelled images of each class.*'class 0' has 6"):
+        list(FewLabels(per_class=(1, 10))(given))

@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+import torch
+
+from twofold.core.errors import TwofoldError
+from twofold.evaluations import _floors
+from twofold.evaluations._judge import judge
+from twofold.evaluations._task import make_task
+from twofold.evaluations.few_labels import FewLabels
+from twofold.evaluations.knn import Knn
+from twofold.evaluations.linear import Linear
+from twofold.nn.encoder import Encoder, public_weights
+from twofold.nn.weights import save_encoder
+
+PROTOCOLS = (Knn(neighbours=(5,)), Linear(strengths=(0.1, 0.01)), FewLabels(per_class=(1,), draws=3))
+
+
+@pytest.fixture
+def data(source):
+    return source(train=np.arange(60) % 3, test=np.arange(30) % 3)
+
+
+@pytest.fixture
+def file(tmp_path):
+    torch.manual_seed(5)
+    path = tmp_path / "a-run" / "encoder.safetensors"
+    save_encoder(Encoder("resnet18_w4", size=8), path)
+    return path
+
+
+def test_floors_are_judged_unasked_and_come_first(data, file, engine):
+    found = judge([str(file)], data, make_task(data), PROTOCOLS, engine=engine)
+    subjects = list(dict.fromkeys(score.subject for score in found.scores))
+    assert subjects == ["pixels", "random:resnet18_w4", "a-run/encoder.safetensors"]
+    assert found.floors == {"a-run/encoder.safetensors": ["pixels", "random:resnet18_w4"]}
+    accuracies = [(s.subject, s.evaluation) for s in found.scores if s.metric == "accuracy"]
+    assert accuracies == [(one, way) for one in subjects for way in ("knn", "linear", "few_labels")]
+
+
+def test_the_random_floor_is_a_mean_over_networks(data, engine):
+    found = judge(["random:resnet18_w4"], data, make_task(data), PROTOCOLS[:1], engine=engine)
+    score = next(s for s in found.scores if s.subject.startswith("random:") and s.metric == "accuracy")
+    assert len(score.protocol["found"]["values"]) == 3
+    assert score.value == pytest.approx(np.mean(score.protocol["found"]["values"]))
+
+
+def test_images_are_read_once_for_all_evaluations(data, engine):
+    judge(["pixels"], data, make_task(data), PROTOCOLS, engine=engine)
+    assert [split.reads for split in data.splits.values()] == [1, 1]
+
+
+def test_the_same_subject_is_judged_once(data, engine):
+    found = judge(["pixels", "pixels"], data, make_task(data), PROTOCOLS[:1], engine=engine)
+    assert len([s for s in found.scores if s.metric == "accuracy"]) == 1
+
+
+def test_labels_of_colour_tell_more_than_a_guess(data, engine):
+    """The toy's classes differ in brightness: pixels see that, and every protocol tells."""
+    found = judge(["pixels"], data, make_task(data), PROTOCOLS, engine=engine)
+    assert all(score.value > 0.6 for score in found.scores if score.metric == "accuracy")
+
+
+def test_gray_data_is_judged_by_a_colour_encoder(source, file, engine):
+    data = source(train=np.arange(30) % 3, test=np.arange(15) % 3, channels=1)
+    found = judge([str(file)], data, make_task(data), PROTOCOLS[:1], engine=engine)
+    assert len({score.subject for score in found.scores}) == 3
+
+
+@pytest.fixture
+def standard(tmp_path):
+    path = tmp_path / "a-run" / "encoder.safetensors"
+    save_encoder(Encoder("test_resnet", size=8), path)
+    return path
+
+
+def test_public_weights_that_cannot_be_had_are_noted(data, standard, engine, monkeypatch):
+    monkeypatch.setattr(_floors, "can_be_had", lambda name: False)
+    found = judge([str(standard)], data, make_task(data), PROTOCOLS[:1], engine=engine)
+    assert any("public weights of test_resnet were not judged" in note for note in found.notes)
+    assert not any(score.subject.startswith("timm:") for score in found.scores)
+
+
+def test_public_weights_that_would_take_long_are_named_but_not_judged(data, standard, engine, monkeypatch):
+    monkeypatch.setattr(_floors, "can_be_had", lambda name: True)
+    found = judge([str(standard)], data, make_task(data), PROTOCOLS[:1], engine=engine)
+    assert any("name timm:test_resnet to judge them too" in note for note in found.notes)
+
+
+def test_public_weights_are_judged_where_they_can_be_had(data, standard, engine, monkeypatch):
+    monkeypatch.setattr(_floors, "can_be_had", lambda name: True)
+    small = public_weights("test_resnet")._replace(size=16)
+    monkeypatch.setattr(_floors, "public_weights", lambda name: small)
+    public = Encoder("test_resnet", size=16).eval()
+    monkeypatch.setattr("twofold.evaluations._subjects.public_encoder", lambda name: public)
+    found = judge([str(standard)], data, make_task(data), PROTOCOLS[:1], engine=engine)
+    assert found.floors["a-run/encoder.safetensors"] == ["pixels", "random:test_resnet", "timm:test_resnet"]
+    assert any(score.subject == "timm:test_resnet" for score in found.scores)
+    assert found.notes == []
+
+
+def test_labels_that_do_not_fit_a_protocol_stop_it(data, engine):
+    with pytest.raises(TwofoldError, match="cannot be drawn"):
+        judge(["pixels"], data, make_task(data), [FewLabels(per_class=(50,))], engine=engine)

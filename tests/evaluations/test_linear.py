@@ -1,0 +1,87 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression as SlowRegression
+from sklearn.preprocessing import StandardScaler
+
+from twofold.evaluations._standardise import standardised
+from twofold.evaluations.linear import Linear
+
+
+def by_metric(scores):
+    return {score.metric: score for score in scores}
+
+
+def test_it_is_scikit_learns_regression_at_the_selected_strength(embedded):
+    given = embedded(count=800, judged=600)
+    accuracy = by_metric(Linear()(given))["accuracy"]
+    strength = accuracy.protocol["found"]["strength"]
+    scaler = StandardScaler().fit(given.fit.double().numpy())
+    slow = SlowRegression(C=1 / (800 * strength), max_iter=5000)
+    slow.fit(scaler.transform(given.fit.double().numpy()), given.fit_labels.numpy())
+    expected = slow.score(scaler.transform(given.judge.double().numpy()), given.judge_labels.numpy())
+    assert accuracy.value == pytest.approx(expected, abs=0.002)
+    assert accuracy.value > 0.5
+
+
+def test_nothing_is_selected_on_what_is_judged(embedded):
+    """Other labels of the judged images: the same classifier, strength and held-out accuracy."""
+    given = embedded()
+    seen = by_metric(Linear()(given))["accuracy"]
+    labels = np.random.default_rng(0).permutation(given.task.judge.labels)
+    judge = dataclasses.replace(given.task.judge, labels=labels)
+    shuffled = given._replace(task=dataclasses.replace(given.task, judge=judge))
+    other = by_metric(Linear()(shuffled))["accuracy"]
+    assert other.protocol == seen.protocol
+    assert other.value < seen.value
+
+
+def test_what_is_judged_does_not_move_the_scale(embedded):
+    given = embedded()
+    fit, judge = standardised(given.fit, given.judge)
+    far_fit, far_judge = standardised(given.fit, given.judge + 100)
+    assert torch.equal(fit, far_fit)
+    assert (far_judge - judge).min() > 50
+    assert fit.mean(0).abs().max() < 1e-5
+    torch.testing.assert_close(fit.std(0, correction=0), torch.ones(16))
+
+
+def test_a_dead_channel_does_not_become_the_loudest():
+    fit = torch.randn(500, 4)
+    fit[:, 0] = 0
+    fit[:, 1] = 1e-9 * torch.randn(500)
+    judge = fit.clone()
+    judge[:, :2] = 0.01
+    scaled = standardised(fit, judge)[1]
+    assert scaled.isfinite().all()
+    assert scaled[:, :2].abs().max() < 20
+
+
+def test_noise_is_penalised_and_a_clear_signal_is_not(embedded):
+    def strength(**about):
+        return by_metric(Linear()(embedded(**about)))["accuracy"].protocol["found"]["strength"]
+
+    assert strength(count=80, width=60, distance=1.5) > strength(count=4000, width=4, distance=1.0)
+
+
+def test_of_equally_good_strengths_the_strongest_is_taken(embedded):
+    easy = embedded(distance=60.0)
+    accuracy = by_metric(Linear(strengths=(1e-4, 1e-2, 1e-3))(easy))["accuracy"]
+    assert accuracy.value == 1.0
+    assert accuracy.protocol["found"]["strength"] == 1e-2
+
+
+def test_the_seed_decides_what_is_held_out(embedded):
+    given = embedded()
+    again = [next(Linear()(given._replace(task=dataclasses.replace(given.task, seed=s)))) for s in (0, 0, 1)]
+    assert again[0] == again[1]
+    found = [score.protocol["found"]["held_out_accuracy"] for score in again]
+    assert found[0] != found[2]
+
+
+def test_every_class_has_its_recall(embedded):
+    scores = by_metric(Linear()(embedded(classes=4)))
+    assert [name for name in scores if name.startswith("recall/")] == [f"recall/class {n}" for n in range(4)]
+    assert scores["macro_f1"].low < scores["macro_f1"].value < scores["macro_f1"].high

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression as SlowRegression
+
+from twofold.evaluations._lbfgs import minimise
+from twofold.evaluations._logistic import LogisticRegression
+
+
+def problem(count, width, classes, seed=0):
+    """Correlated features, and labels that they tell in part."""
+    random = torch.Generator().manual_seed(seed)
+    mix = torch.randn(width, width, generator=random) / width**0.5
+    features = torch.randn(count, width, generator=random) @ mix
+    logits = features @ torch.randn(width, classes, generator=random)
+    noise = torch.randn(count, classes, generator=random)
+    return features, (logits + noise).argmax(1)
+
+
+def objective(features, labels, weight, bias, l2):
+    """The definition, in float64."""
+    weight, bias = torch.as_tensor(weight).double(), torch.as_tensor(bias).double()
+    loss = torch.nn.functional.cross_entropy(features.double() @ weight.T + bias, labels)
+    return float(loss + l2 / 2 * weight.square().sum())
+
+
+@pytest.mark.parametrize("l2", [1.0, 1e-2, 1e-4])
+@pytest.mark.parametrize(("count", "width", "classes"), [(1500, 20, 5), (50, 120, 3)])
+def test_the_solution_is_that_of_scikit_learn(count, width, classes, l2):
+    features, labels = problem(count, width, classes)
+    slow = SlowRegression(C=1 / (count * l2), tol=1e-9, max_iter=5000)
+    slow.fit(features.double().numpy(), labels.numpy())
+    fast = LogisticRegression(features, labels, classes).fit(l2)
+    least = objective(features, labels, slow.coef_, slow.intercept_, l2)
+    assert objective(features, labels, *fast, l2) == pytest.approx(least, abs=2e-7)
+    assert torch.tensor(slow.predict(features.numpy())).eq(fast.predict(features)).double().mean() > 0.998
+    if count > width:
+        scale = np.abs(slow.coef_).max()
+        assert np.abs(fast.weight.numpy() - slow.coef_).max() < 2e-3 * scale
+
+
+def test_it_generalises_as_well_as_scikit_learn():
+    features, labels = problem(6000, 40, 8)
+    fit, judge = slice(0, 3000), slice(3000, 6000)
+    slow = SlowRegression(C=1 / (3000 * 1e-3), max_iter=5000).fit(features[fit].numpy(), labels[fit].numpy())
+    fast = LogisticRegression(features[fit], labels[fit], 8).fit(1e-3)
+    accuracy = fast.predict(features[judge]).eq(labels[judge]).double().mean().item()
+    assert accuracy == pytest.approx(slow.score(features[judge].numpy(), labels[judge].numpy()), abs=0.002)
+
+
+def test_where_it_starts_does_not_matter():
+    features, labels = problem(400, 10, 4)
+    regression = LogisticRegression(features, labels, 4)
+    other = regression.fit(1e-4)
+    torch.testing.assert_close(
+        regression.fit(1e-2, other).weight, regression.fit(1e-2).weight, atol=2e-3, rtol=0
+    )
+
+
+def test_a_class_without_images_is_never_predicted():
+    features, labels = problem(200, 6, 3)
+    assert LogisticRegression(features, labels, 5).fit(1e-3).predict(features).max() <= 2
+
+
+def test_dead_and_repeated_channels_do_no_harm():
+    features, labels = problem(300, 5, 3)
+    padded = torch.cat([features, features, torch.zeros(300, 4)], dim=1)
+    classifier = LogisticRegression(padded, labels, 3).fit(1e-3)
+    assert torch.isfinite(classifier.weight).all()
+    assert classifier.predict(padded).eq(labels).double().mean() > 0.8
+
+
+def test_float64_stays_float64_and_autocast_does_not_reach_it():
+    features, labels = problem(200, 6, 3)
+    assert LogisticRegression(features.double(), labels, 3).fit(0.1).weight.dtype == torch.float64
+    plain = LogisticRegression(features, labels, 3).fit(0.1)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(LogisticRegression(features, labels, 3).fit(0.1).weight, plain.weight)
+
+
+def test_correlated_features_take_few_passes():
+    """What the preconditioner is for: plain L-BFGS takes more than ten times as many."""
+    features, labels = problem(2000, 30, 5)
+    stretched = features * torch.logspace(0, 2, 30)
+    passes = 0
+    regression = LogisticRegression(stretched, labels, 5)
+    whole = regression._cross_entropy
+
+    def counted(at):
+        nonlocal passes
+        passes += 1
+        return whole(at)
+
+    regression._cross_entropy = counted
+    regression.fit(1e-4)
+    assert passes < 80
+
+
+def test_minimise_finds_the_bottom_of_a_stretched_bowl():
+    scales = torch.logspace(-2, 1, 12, dtype=torch.float64)
+    bottom = torch.randn(12, dtype=torch.float64)
+
+    def bowl(point):
+        return float((scales * (point - bottom).square()).sum() / 2), scales * (point - bottom)
+
+    found = minimise(bowl, torch.zeros(12, dtype=torch.float64), steps=200, tolerance=1e-14)
+    torch.testing.assert_close(found, bottom, atol=1e-5, rtol=0)
+
+
+def test_minimise_stops_where_it_stands_at_the_bottom():
+    start = torch.zeros(3)
+    assert minimise(lambda x: (0.0, torch.zeros(3)), start, steps=5, tolerance=1e-8) is start

@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from twofold.core.evaluation import Score
+from twofold.core.run import RunFolder
+from twofold.evaluations._scores import averaged, record
+
+
+def score(value=0.5, metric="accuracy", subject="a run", half=0.1, **protocol):
+    return Score(subject, "knn", metric, value, value - half, value + half, protocol)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path)
+
+
+def test_a_score_that_was_measured_before_is_replaced(folder):
+    record(folder, [score(0.5, k=1), score(0.6, k=200)])
+    record(folder, [score(0.7, k=1), score(0.4, metric="macro_f1", k=1)])
+    found = [(s["metric"], s["protocol"]["k"], s["value"]) for s in folder.scores()]
+    assert found == [("accuracy", 1, 0.7), ("accuracy", 200, 0.6), ("macro_f1", 1, 0.4)]
+
+
+def test_what_came_out_on_the_way_does_not_make_it_another_score(folder):
+    record(folder, [score(0.5, seed=0, found={"strength": 0.1})])
+    record(folder, [score(0.6, seed=0, found={"strength": 0.01})])
+    record(folder, [score(0.6, seed=1, found={"strength": 0.01})])
+    assert [s["protocol"]["seed"] for s in folder.scores()] == [0, 1]
+
+
+def test_the_file_is_what_the_report_reads(folder):
+    path = record(folder, [score(k=1)])
+    assert path.name == "scores.json"
+    assert [Score(**entry) for entry in json.loads(path.read_text())] == [score(k=1)]
+
+
+def test_random_networks_are_one_score_with_its_spread():
+    repeats = [[score(v, k=1), score(v / 2, "macro_f1", k=1)] for v in (0.2, 0.3, 0.4)]
+    accuracy, f1 = averaged(repeats)
+    assert accuracy.value == pytest.approx(0.3)
+    assert accuracy.protocol["k"] == 1
+    assert accuracy.protocol["found"]["values"] == [0.2, 0.3, 0.4]
+    assert accuracy.protocol["found"]["spread"] == pytest.approx(0.1)
+    assert accuracy.high - accuracy.low > 0.2  # more than the images alone leave open
+    assert f1.metric == "macro_f1"
+    assert averaged(repeats[:1]) == repeats[0]

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from twofold.core.errors import TwofoldError
+from twofold.evaluations._task import make_task
+
+THREE = np.arange(30) % 3
+
+
+def test_images_without_a_label_take_no_part(source):
+    labels = np.where(np.arange(30) < 12, THREE, -1)
+    made = make_task(source(train=labels, test=THREE))
+    assert len(made.fit) == 12
+    assert (made.fit.labels >= 0).all()
+    assert made.protocol["fit_images"] == 12
+
+
+def test_without_another_split_a_fifth_is_held_out_and_said(source):
+    made = make_task(source(train=np.arange(100) % 2))
+    assert (len(made.fit), len(made.judge)) == (80, 20)
+    assert not set(made.fit.paths) & set(made.judge.paths)
+    assert "held-out fifth" in made.protocol["split"]
+
+
+def test_no_labels_is_told(source):
+    with pytest.raises(TwofoldError, match="no labels"):
+        make_task(source(classes=(), train=np.full(10, -1)))
+
+
+def test_one_class_is_told(source):
+    with pytest.raises(TwofoldError, match="one class, 'bee'"):
+        make_task(source(train=np.ones(20, int), test=np.ones(5, int)))
+
+
+def test_a_class_that_cannot_be_learned_is_named(source):
+    with pytest.raises(TwofoldError, match=r"test has classes without an image in train.*'cat'"):
+        make_task(source(train=np.arange(30) % 2, test=THREE))
+
+
+def test_many_such_classes_are_counted(source):
+    classes = tuple(f"class {number}" for number in range(12))
+    with pytest.raises(TwofoldError, match=r"'class 6' and 5 more"):
+        make_task(source(classes, train=np.arange(30) % 2, test=np.arange(24) % 12))
+
+
+def test_a_class_that_is_not_judged_is_noted(source):
+    made = make_task(source(train=THREE, test=np.arange(20) % 2))
+    assert made.notes == ("test has no image of 'cat'",)
+    assert make_task(source(train=THREE, test=THREE)).notes == ()
