@@ -1,6 +1,6 @@
 """Makes ``docs/results.md`` from the JSON files that the benchmarks keep beside it.
 
-    python benchmarks/results.py
+python benchmarks/results.py
 """
 
 import json
@@ -11,8 +11,8 @@ from typing import Any
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 HEAD = """# Results
 
-Every figure here was measured; the command that made it stands beside it, and the raw record, with settings, commit
-and machine, is in `docs/results/`. Made by `python benchmarks/results.py`.
+Every figure here was measured; the command that made it stands beside it, and the raw record, with
+settings, commit and machine, is in `docs/results/`. Made by `python benchmarks/results.py`.
 """
 
 
@@ -51,8 +51,8 @@ def minutes(rows: list[dict[str, Any]]) -> str:
     lines += ["interval; `test` is not touched. Settings were not chosen on `val`.", ""]
     head = ["method", "seed", "k-NN, k=200", "k-NN, k=1", "linear", "images/s", "epochs", "seconds"]
     lines += table(head, minutes_rows(rows))
-    lines += ["", "Commands:", "", "```", *dict.fromkeys(c for row in rows for c in row["commands"]), "```", ""]
-    return "\n".join(lines)
+    commands = dict.fromkeys(command for row in rows for command in row["commands"])
+    return "\n".join([*lines, "", "Commands:", "", "```", *commands, "```", ""])
 
 
 def minutes_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
@@ -69,7 +69,7 @@ def minutes_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
         yield [f"`{row['method']}`", str(row["seed"]), *figures(row["scores"], own), *pace]
 
 
-def figure(scores: list[dict[str, Any]], subject: str, evaluation: str, key: str | None, value: Any) -> str:
+def figure(scores: list[dict[str, Any]], subject: str, evaluation: str, key: Any, value: Any) -> str:
     for score in scores:
         wanted = score["subject"] == subject and score["evaluation"] == evaluation
         if wanted and score["metric"] == "accuracy" and (key is None or score["protocol"].get(key) == value):

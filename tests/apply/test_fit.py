@@ -14,6 +14,7 @@ from colours import COLOURS, make_images, make_run
 from twofold.apply import finetune
 from twofold.apply.classifier import Classifier, load_classifier
 from twofold.apply.fit import Wish, fit_classifier
+from twofold.apply.head import fit_linear
 from twofold.apply.predict import Prediction, Summary, predict, write_csv
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.data.opening import open_with_store, settings_from
@@ -106,6 +107,17 @@ def test_the_linear_score_is_that_of_the_evaluation(place: Path, linear: Path) -
     expected = {score.metric: score.value for score in found if score.subject == "run"}
     told = {score["metric"]: score["value"] for score in load_classifier(linear).about.scores}
     assert told == pytest.approx(expected)
+
+
+def test_what_is_shipped_was_fitted_again_on_all_labelled_images(place: Path, linear: Path) -> None:
+    classifier = load_classifier(linear)
+    files = sorted((place / "images").rglob("*.png"))
+    labels = torch.tensor([classifier.about.classes.index(file.parent.name) for file in files])
+    strength = classifier.about.scores[0]["protocol"]["found"]["strength"]
+    with torch.no_grad():
+        h = classifier.encoder(classifier.transform(files))
+        expected = fit_linear(h, labels, 3, strength)(h)
+        assert torch.allclose(classifier.head(h), expected, atol=1e-2)
 
 
 def test_without_fine_tuning_the_encoder_is_the_runs_own(place: Path, linear: Path) -> None:

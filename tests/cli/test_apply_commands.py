@@ -22,6 +22,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def classifier(place: Path) -> Path:
+    words = ["fit", str(place / "run"), "--data", str(place / "images")]
+    assert main([*words, "--out", str(place / "mine")]) == 0
+    return place / "mine"
+
+
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]):
     """Runs a command that has to fail with one line on stderr, and returns the line."""
@@ -52,10 +59,8 @@ def test_from_a_run_to_predictions(place: Path, capsys: pytest.CaptureFixture[st
     assert [row["path"] for row in rows if row["reason"]] == ["broken.jpg"]
 
 
-def test_fit_writes_where_it_is_told(place: Path, tmp_path: Path) -> None:
-    words = ["fit", str(place / "run"), "--data", str(place / "images"), "--head", "mlp"]
-    assert main([*words, "--out", str(tmp_path / "mine")]) == 0
-    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
+def test_fit_writes_where_it_is_told(classifier: Path) -> None:
+    assert sorted(path.name for path in classifier.iterdir()) == [
         "classifier.json",
         "encoder.safetensors",
         "head.safetensors",
@@ -79,14 +84,12 @@ def test_fit_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> 
     assert not (tmp_path / "x").exists()
 
 
-def test_predict_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> None:
+def test_predict_refuses_what_it_cannot_do(place: Path, classifier: Path, tmp_path: Path, refused) -> None:
     (tmp_path / "empty").mkdir()
     assert "not a classifier" in refused(2, "predict", place / "run", place / "new")
-    words = ["fit", str(place / "run"), "--data", str(place / "images")]
-    assert main([*words, "--out", str(tmp_path / "c")]) == 0
     out = tmp_path / "p.csv"
-    assert "no image" in refused(1, "predict", tmp_path / "c", tmp_path / "empty", "--out", out)
-    assert refused(2, "predict", tmp_path / "c", tmp_path / "nowhere", "--out", out)
+    assert "no image" in refused(1, "predict", classifier, tmp_path / "empty", "--out", out)
+    assert refused(2, "predict", classifier, tmp_path / "nowhere", "--out", out)
     assert not out.exists()
 
 

@@ -61,7 +61,8 @@ def test_any_trainer_is_scored_on_its_draws(embedded):
 
 def test_more_labels_and_better_features_help(embedded):
     def accuracies(distance):
-        return [score.value for score in FewLabels(per_class=(1, 10, 50), draws=5)(embedded(distance=distance))]
+        few = FewLabels(per_class=(1, 10, 50), draws=5)
+        return [score.value for score in few(embedded(distance=distance))]
 
     poor, good = accuracies(1.0), accuracies(6.0)
     assert poor == sorted(poor)

@@ -88,13 +88,13 @@ def fit_classifier(
     embedded = Embedded(
         subject.name, task, h[:fitted], h[fitted:judged], {**task.protocol, **subject.protocol}
     )
-    strength = _strength(embedded)
+    strength = _strength(embedded) if wish.head == "linear" else None
 
     trial, head = fitting.trained(task.fit, embedded.fit, strength)
     if wish.finetune:
         tuned = fitting.features(trial, Part(images, np.arange(judged)))
         embedded = embedded._replace(fit=tuned[:fitted], judge=tuned[fitted:])
-    scores = _judged(embedded, head, wish)
+    scores = _judged(embedded, head, wish, strength)
     encoder, head = fitting.trained(images, h, strength)
     if wish.finetune:
         h = fitting.features(encoder, images)
@@ -136,14 +136,19 @@ class _Fitting:
             )
         return torch.from_numpy(found).to(self.engine.device)
 
-    def trained(self, images: Images, h: Float[Tensor, "n d"], strength: float) -> tuple[Encoder, nn.Module]:
-        """Encoder and head for some images, whose features by the given encoder are ``h``."""
+    def trained(
+        self, images: Images, h: Float[Tensor, "n d"], strength: float | None
+    ) -> tuple[Encoder, nn.Module]:
+        """Encoder and head for some images, whose features by the given encoder are ``h``.
+
+        ``strength`` is that of a linear head's penalty.
+        """
         labels = torch.from_numpy(labels_of(images)).to(h.device)
         classes = len(self.source.classes)
-        if self.wish.head == "linear":
-            head = fit_linear(h, labels, classes, strength)
-        else:
+        if strength is None:
             head = fit_mlp(h, labels, classes, self.wish.seed)
+        else:
+            head = fit_linear(h, labels, classes, strength)
         if not self.wish.finetune:
             return self.encoder, head
         return finetune(
@@ -186,8 +191,11 @@ def _strength(embedded: Embedded) -> float:
 
 
 @torch.no_grad()
-def _judged(embedded: Embedded, head: nn.Module, wish: Wish) -> tuple[dict[str, Any], ...]:
+def _judged(
+    embedded: Embedded, head: nn.Module, wish: Wish, strength: float | None
+) -> tuple[dict[str, Any], ...]:
     predictions = head(embedded.judge).argmax(dim=1)
-    protocol = {**wish.protocol, **embedded.protocol}
+    found = {} if strength is None else {_scores.FOUND: {"strength": strength}}
+    protocol = {**wish.protocol, **embedded.protocol, **found}
     scores = _scores.of_predictions(embedded, wish.name, predictions, protocol)
     return tuple(score.to_json() for score in scores)

@@ -108,5 +108,5 @@ def _as_png(image: Image.Image) -> bytes:
     if image.mode not in _PNG_MODES:
         image = image.convert("RGB")
     file = io.BytesIO()
-    image.save(file, "PNG", compress_level=1, exif=image.getexif())
+    image.save(file, "PNG", compress_level=1)
     return file.getvalue()

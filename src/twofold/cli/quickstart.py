@@ -47,7 +47,7 @@ def run(args: "Namespace") -> int:
     from twofold.train.resolve import Request
 
     engine = Engine.start(threads=args.threads)
-    opened = {"data": "quickstart"}
+    opened: dict[str, Any] = {"data": "quickstart"}
     source = open_source(**opened)
     print(_about(source))
     command = shlex.join(["twofold", "quickstart", *sys.argv[2:]])

@@ -56,7 +56,7 @@ class Gray:
 
 @dataclass(frozen=True)
 class Blur:
-    """Gaussian blur with probability ``p``: kernel a tenth of the side, sigma in pixels of a 224-pixel view."""
+    """Gaussian blur with probability ``p``: kernel a tenth of the side, sigma in pixels at a side of 224."""
 
     p: float = 0.5
     sigma: tuple[float, float] = (0.1, 2.0)

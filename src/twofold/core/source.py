@@ -40,7 +40,7 @@ class Images(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, items: Int[np.ndarray, " b"]) -> Pixels:
-        """Pixels of some rows in the order asked for; a tensor exactly where all of the split have one size."""
+        """Pixels of some rows in the order asked for; a tensor exactly where the whole split has one size."""
         ...
 
 

@@ -59,7 +59,7 @@ class Engine:
         module = module.to(self.device)
         for part in module.modules():
             if isinstance(part, Encoder):
-                part.to(memory_format=part.layout)  # type: ignore[call-overload]
+                part.to(memory_format=part.layout)
         return module
 
 

@@ -71,7 +71,7 @@ def schedule(spec: OptimizerSpec, progress: Progress) -> float:
     """Share of the highest rate, in [0, 1]; the first step already moves."""
     warm = spec.warmup * progress.total
     if progress.step < warm:
-        return (progress.step + 1) / max(warm, 1.0)
+        return min(1.0, (progress.step + 1) / max(warm, 1.0))
     if spec.schedule == "constant":
         return 1.0
     done = (progress.step - warm) / max(1.0, progress.total - warm)

@@ -119,5 +119,5 @@ TINTED = Recipe(
         ),
     ),
 )
-"""For writing in arbitrary colours: colour and polarity say nothing and are distorted beyond recognition; nothing
-is mirrored, because a mirrored sign is another sign. What quickstart uses; of no paper."""
+"""For signs in arbitrary colours (quickstart); of no paper. Colour and polarity say nothing there and are
+distorted beyond recognition; nothing is mirrored, because a mirrored sign is another sign."""

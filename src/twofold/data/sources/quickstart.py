@@ -59,7 +59,8 @@ def _paste(
     opacity = _placed(digit, draw)
     tint = _tint(background, draw)
     pasted = (1 - opacity) * background + opacity * tint
-    return (pasted * 255).round().astype(np.uint8)
+    image: UInt8[np.ndarray, "32 32 3"] = (pasted * 255).round().astype(np.uint8)
+    return image
 
 
 def _background(photographs: list[Image.Image], draw: np.random.Generator) -> Float[np.ndarray, "32 32 3"]:
