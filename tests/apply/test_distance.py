@@ -38,6 +38,11 @@ def test_what_is_usual_comes_from_held_out_images_not_from_fitted_ones() -> None
     assert measure.percentile(measure(strange)).min() == 100
 
 
+def test_usual_is_how_far_held_out_images_are_from_fitted_ones() -> None:
+    fitted, held_out = torch.eye(16)[:8], torch.eye(16)[8:]
+    assert torch.equal(Distance.measured(torch.eye(16), fitted, held_out, seed=0).usual, torch.ones(8))
+
+
 def test_fewer_than_five_images_are_enough() -> None:
     measure = Distance.measured(torch.eye(3), torch.eye(3)[:2], torch.eye(3)[2:], seed=0)
     assert torch.allclose(measure(torch.eye(3)), torch.full((3,), 2 / 3))

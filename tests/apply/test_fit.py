@@ -261,7 +261,10 @@ def test_deep_images_are_read_with_the_range_of_the_training(place: Path, tmp_pa
 
 def test_deep_images_need_a_range(linear: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "deep.npy", np.arange(2 * 32 * 32, dtype=np.uint16).reshape(2, 32, 32))
-    assert all("more than 8 bits" in row.reason for row in said(linear, tmp_path / "deep.npy"))
+    assert all("--range" in row.reason for row in said(linear, tmp_path / "deep.npy"))
+    classifier = load_classifier(linear, value_range="0:4095")
+    rows = list(predict(classifier, str(tmp_path / "deep.npy"), engine=ENGINE, screen=QUIET))
+    assert all(row.name and not row.reason for row in rows)
 
 
 def test_nothing_is_overwritten_or_left_half_written(linear: Path, place: Path) -> None:

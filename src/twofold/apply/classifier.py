@@ -1,7 +1,7 @@
 """A classifier on disk: a folder that may be moved, with all that is needed to label new images."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from twofold.apply.transform import Transform
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.files import write_aside, write_text
 from twofold.data.decode import Settings
+from twofold.data.opening import settings_from
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import load_encoder, load_parts, save_encoder, save_parts
 
@@ -118,8 +119,13 @@ def refuse_existing(folder: Path) -> None:
         raise TwofoldError(f"{folder} exists already: give another folder with --out, or delete it")
 
 
-def load_classifier(folder: Path) -> Classifier:
+def load_classifier(folder: Path, *, value_range: str | None = None) -> Classifier:
     """The classifier that ``twofold fit`` wrote.
+
+    Args:
+        folder: Where it is.
+        value_range: ``LOW:HIGH``, which become black and white in images of more than 8 bits; None is
+            that of the images it was fitted on.
 
     Raises:
         UsageError: If this is no such folder.
@@ -129,6 +135,9 @@ def load_classifier(folder: Path) -> Classifier:
         raise UsageError(f"{folder} is not a classifier: it has no {_ABOUT} (make one with: twofold fit)")
     try:
         about = _read_about(folder / _ABOUT)
+        if value_range is not None:
+            known = {"value_range": settings_from(None, None, value_range).value_range}
+            about = replace(about, decode={**about.decode, **known})
         encoder = load_encoder(folder / _ENCODER)
         parts = load_parts(folder / _HEAD)
         head = new_head(about.head, encoder.width, len(about.classes))

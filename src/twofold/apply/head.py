@@ -6,15 +6,19 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from twofold.core.precision import full_precision
+from twofold.evaluations._lbfgs import minimise
 from twofold.evaluations._logistic import LogisticRegression
 from twofold.evaluations._standardise import standardised
 from twofold.nn.heads import mlp
 
 HeadKind: TypeAlias = Literal["linear", "mlp"]
 
-_MOST_STEPS = 100
+_MOST_STEPS = 200
+_TOLERANCE = 1e-5
+"""Decrease of the loss that is not worth another step."""
 
 
 class Standardise(nn.Module):
@@ -85,18 +89,17 @@ def fit_mlp(
         torch.manual_seed(seed)
         head = new_head("mlp", features.shape[1], classes).to(features.device)
     inputs, network = _learn_scale(head, features), head[1]
-    matrices = [p for p in network.parameters() if p.ndim > 1]
+    parameters = list(network.parameters())
     l2 = 0.5 / len(features) ** 0.5
-    optimizer = torch.optim.LBFGS(network.parameters(), max_iter=_MOST_STEPS, line_search_fn="strong_wolfe")
 
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        penalty = torch.stack([matrix.square().sum() for matrix in matrices]).sum()
-        loss: Tensor = F.cross_entropy(network(inputs), labels) + l2 / 2 * penalty
-        loss.backward()
-        return loss
+    def objective(point: Float[Tensor, " p"]) -> tuple[float, Float[Tensor, " p"]]:
+        vector_to_parameters(point, parameters)
+        penalty = torch.stack([p.square().sum() for p in parameters if p.ndim > 1]).sum()
+        loss = F.cross_entropy(network(inputs), labels) + l2 / 2 * penalty
+        return loss.item(), parameters_to_vector(torch.autograd.grad(loss, parameters))
 
-    optimizer.step(closure)
+    start = parameters_to_vector(parameters).detach()
+    vector_to_parameters(minimise(objective, start, steps=_MOST_STEPS, tolerance=_TOLERANCE), parameters)
     return head.eval()
 
 

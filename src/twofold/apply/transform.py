@@ -67,8 +67,8 @@ class Transform(nn.Module):
         if isinstance(decoded, RangeWanted):
             low, high = decoded.extent
             raise BrokenImage(
-                f"more than 8 bits a channel, with values from {low:g} to {high:g}: "
-                "which are black and white has to be said as a range LOW:HIGH"
+                "it has more than 8 bits a channel: say which values become black and white "
+                f"(in this image they go from {low:g} to {high:g}: --range {low:g}:{high:g})"
             )
         return torch.from_numpy(np.require(decoded.pixels, requirements="W"))
 
@@ -108,5 +108,5 @@ def _as_png(image: Image.Image) -> bytes:
     if image.mode not in _PNG_MODES:
         image = image.convert("RGB")
     file = io.BytesIO()
-    image.save(file, "PNG", compress_level=1)
+    image.save(file, "PNG", compress_level=1, exif=image.getexif())
     return file.getvalue()

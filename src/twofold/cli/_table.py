@@ -20,7 +20,10 @@ def score_table(scores: Sequence["Score"], *, titles: bool = False) -> Any:
     from twofold.report.grid import grid
 
     arranged = grid(scores)
-    table = Table("", *(column.title for column in arranged.columns), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column(overflow="fold")
+    for column in arranged.columns:
+        table.add_column(column.title, justify="right")
     for row in arranged.rows:
         name = row.title if titles else row.subject
         table.add_row(escape(name), *(_percent(score) for score in row.scores))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twofold.cli._table import score_table
 from twofold.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,31 +97,14 @@ def _print(judgement: "Judgement", args: "Namespace") -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
-    console.print(_table([score for score in judgement.scores if score.metric == args.metric]))
+    console.print(score_table([score for score in judgement.scores if score.metric == args.metric]))
     if args.per_class:
         for subject in dict.fromkeys(score.subject for score in judgement.scores):
             console.print(f"\nrecall, {subject}", markup=False)
-            console.print(_table(_recalls(judgement.scores, subject)))
+            console.print(score_table(_recalls(judgement.scores, subject)))
     console.print()
     for line in _footer(judgement):
         console.print(line, markup=False, soft_wrap=True)
-
-
-def _table(scores: Sequence["Score"]) -> Any:
-    """Rows are subjects, the floors first; columns are protocols."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    from twofold.report.grid import grid
-
-    arranged = grid(scores)
-    table = Table(box=None, pad_edge=False)
-    table.add_column(overflow="fold")
-    for column in arranged.columns:
-        table.add_column(column.title, justify="right")
-    for row in arranged.rows:
-        table.add_row(escape(row.subject), *(_percent(score) for score in row.scores))
-    return table
 
 
 def _recalls(scores: Sequence["Score"], subject: str) -> list["Score"]:
@@ -132,12 +116,6 @@ def _recalls(scores: Sequence["Score"], subject: str) -> list["Score"]:
         for score in scores
         if score.subject == subject and score.metric.startswith("recall/")
     ]
-
-
-def _percent(score: "Score | None") -> str:
-    if score is None:
-        return "-"
-    return f"{100 * score.value:.1f} ± {50 * (score.high - score.low):.1f}"
 
 
 def _footer(judgement: "Judgement") -> list[str]:

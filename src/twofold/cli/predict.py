@@ -21,6 +21,7 @@ def parser() -> "ArgumentParser":
     parser.add_argument("classifier", type=str, help="folder that twofold fit wrote")
     parser.add_argument("data", type=str, help="folder or archive of images")
     parser.add_argument("--out", type=str, default="predictions.csv", help="the file")
+    parser.add_argument("--range", type=str, help="LOW:HIGH: black and white in images of more than 8 bits")
     return parser
 
 
@@ -31,7 +32,7 @@ def run(args: "Namespace") -> int:
     from twofold.data.screen import Screen
     from twofold.train.engine import Engine
 
-    classifier = load_classifier(Path(args.classifier))
+    classifier = load_classifier(Path(args.classifier), value_range=args.range)
     rows = predict(classifier, args.data, engine=Engine.start(), screen=Screen())
     _tell(write_csv(rows, Path(args.out)), args.out)
     return 0

@@ -18,7 +18,7 @@ from twofold.evaluations._task import Task, labels_of
 from twofold.evaluations.few_labels import FewLabels, draws
 from twofold.methods.supervised import Supervised
 from twofold.nn.encoder import Encoder
-from twofold.train.engine import Engine, one_thread_here, seed_everything
+from twofold.train.engine import Engine, one_thread, seed_everything
 from twofold.train.loop import Training, fit
 from twofold.train.optim import OptimizerSpec, make_optimizer
 from twofold.train.stream import Stream
@@ -45,7 +45,7 @@ class FromScratch:
     encoder: dict[str, Any]
     recipe: Recipe
     view_size: int
-    passes: int = 25
+    passes: int = 12
     batch_size: int = 50
     optimizer: OptimizerSpec = _ADAMW
 
@@ -56,8 +56,8 @@ class FromScratch:
         single = replace(engine, threads=1)
 
         def one(rows: Int[np.ndarray, " labelled"]) -> Int[Tensor, " m"]:
-            one_thread_here()
-            return self._train(task, rows, single)
+            with one_thread():
+                return self._train(task, rows, single)
 
         with ThreadPoolExecutor(engine.threads) as pool:
             predicted = dict(zip((rows.tobytes() for rows in drawn), pool.map(one, drawn), strict=True))

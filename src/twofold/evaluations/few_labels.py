@@ -17,6 +17,7 @@ from twofold.evaluations._scores import FOUND
 from twofold.evaluations._standardise import standardised
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.metrics.intervals import over_repeats, standard_deviation, wilson
+from twofold.train.engine import one_thread
 
 Trainer: TypeAlias = Callable[[Int[np.ndarray, " labelled"]], Int[Tensor, " m"]]
 """Learns from some rows of ``task.fit`` and their labels; returns the classes of all of ``task.judge``."""
@@ -49,7 +50,8 @@ class FewLabels:
 
         def probe(rows: Int[np.ndarray, " labelled"]) -> Int[Tensor, " m"]:
             chosen = torch.from_numpy(rows).to(fit.device)
-            classifier = LogisticRegression(fit[chosen], labels[chosen], classes).fit(self.l2)
+            with one_thread():  # a second one only waits, or is waited for, in problems this small
+                classifier = LogisticRegression(fit[chosen], labels[chosen], classes).fit(self.l2)
             return classifier.predict(judge)
 
         yield from self.scores(embedded.subject, embedded.task, probe, {"l2": self.l2, **embedded.protocol})

@@ -104,15 +104,17 @@ class Encoder(nn.Module):
     def layout(self) -> torch.memory_format:
         """Channels last, which is up to twice as fast on a CPU, where that is safe.
 
-        On processors without AVX-512, oneDNN's channels-last convolutions write past the end of their
-        buffers if the number of channels is no multiple of 8 (seen with torch 2.14.1 and 4 channels).
+        oneDNN's channels-last convolutions may write past the end of their buffers where the number of
+        channels is no multiple of the processor's vector (seen with torch 2.14.1, AVX2 and 4 channels).
         """
+        block = 16 if torch.backends.cpu.get_cpu_capability().startswith("AVX512") else 8
         convolutions = (m for m in self.backbone.modules() if isinstance(m, nn.Conv2d))
-        whole = all(c.out_channels % 8 == 0 for c in convolutions)
+        whole = all(c.out_channels % block == 0 for c in convolutions)
         return torch.channels_last if whole else torch.contiguous_format
 
     def _normalise(self, x: Tensor) -> Tensor:
-        return ((x - self.mean) / self.std).contiguous(memory_format=self._layout)
+        # cloned: an image of one channel counts as contiguous in both orders, whatever its strides say
+        return ((x - self.mean) / self.std).clone(memory_format=self._layout)
 
 
 def known_encoders() -> list[str]:

@@ -87,14 +87,15 @@ def keep_freed_memory() -> None:
         mallopt(m_trim_threshold, (1 << 31) - 1)
 
 
-def one_thread_here() -> None:
-    """Gives the operations of the calling thread one core; other threads keep theirs.
+def one_thread() -> AbstractContextManager[object]:
+    """Within it, operations of the calling thread use one core; other threads keep theirs.
 
-    ``torch.set_num_threads`` is for the start of a process only: it empties oneDNN's caches, which
-    crashes a thread that is computing.
+    ``torch.set_num_threads`` is for the start of a process only: it empties caches that other threads
+    may be using.
     """
     torch.get_num_threads()  # torch sets a thread's count at its first use
-    threadpool_limits(1, user_api="openmp")
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
 
 
 def seed_everything(seed: int) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from twofold.core.batch import Batch
 from twofold.core.source import Images
-from twofold.train.engine import one_thread_here
+from twofold.train.engine import one_thread
 from twofold.views.maker import ViewMaker
 
 T = TypeVar("T")
@@ -84,12 +84,12 @@ def _prefetched(batches: Iterator[T], depth: int) -> Iterator[T]:
                 continue
 
     def work() -> None:
-        one_thread_here()  # the others belong to the model
         try:
-            for batch in batches:
-                put(batch)
-                if stop.is_set():
-                    return
+            with one_thread():  # the others belong to the model
+                for batch in batches:
+                    put(batch)
+                    if stop.is_set():
+                        return
             put(None)
         except BaseException as error:  # whatever it is, the consumer has to see it
             put(error)
