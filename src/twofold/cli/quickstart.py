@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from twofold.core.source import Source
     from twofold.train.engine import Engine
 
-SUMMARY = "the main job in three minutes on images that come with the package"
+SUMMARY = "the main job in a few minutes, on images that come with scikit-learn"
 
 REQUEST: dict[str, Any] = {
     "preset": "signs",

@@ -31,10 +31,16 @@ def run(args: "Namespace") -> int:
     if not specs:
         print(f"no runs in {args.folder} (begin one with: twofold pretrain DATA)")
         return 0
-    table = Table("run", "method", "data", "epochs", "state", "k-NN", "linear", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("run", no_wrap=True, min_width=max(len(path.parent.name) for path in specs))
+    for title in ("method", "data", "epochs", "state", "k-NN", "linear"):
+        table.add_column(title)
     for path in specs:
         table.add_row(*_row(RunFolder(path.parent)))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200  # nothing is cut where another program reads
+    console.print(table)
     return 0
 
 
