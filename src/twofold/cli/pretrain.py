@@ -54,12 +54,11 @@ def run(args: "Namespace") -> int:
     """Trains or resumes; then judges where there are labels, and writes the report."""
     from twofold.train.engine import Engine
 
-    engine = Engine.start(args.precision, threads=args.threads)
     if args.resume:
-        return _resume(Path(args.resume), engine)
+        return _resume(Path(args.resume), args.threads)
     if not args.data:
         raise UsageError("say which images: twofold pretrain DATA (or --resume RUN)")
-    return _start(args, engine)
+    return _start(args, Engine.start(args.precision, threads=args.threads))
 
 
 def _start(args: "Namespace", engine: "Engine") -> int:
@@ -83,12 +82,15 @@ def _start(args: "Namespace", engine: "Engine") -> int:
     return _finish(folder, source)
 
 
-def _resume(path: Path, engine: "Engine") -> int:
+def _resume(path: Path, threads: int | None) -> int:
+    """Goes on at the precision that the run was resolved to."""
     from twofold.core.run import RunFolder
     from twofold.data import open_source
+    from twofold.train.engine import Engine
     from twofold.train.pretrain import Stopped, resume
 
     folder = RunFolder.open(path)
+    engine = Engine.start(folder.run.precision, threads=threads)  # type: ignore[arg-type]
     source = open_source(**folder.spec["data"]["open"])
     with LiveShow() as show:
         try:

@@ -70,7 +70,7 @@ class FromScratch:
     def _train(self, task: Task, rows: Int[np.ndarray, " labelled"], engine: Engine) -> Int[Tensor, " m"]:
         labelled = Part(task.fit, rows)
         views = ViewMaker(
-            replace(self.recipe, views=(replace(self.recipe.expanded[0]),)),
+            replace(self.recipe, views=self.recipe.expanded[:1]),
             seed=task.seed,
             view_size=self.view_size,
             channels=self.encoder["channels"],
