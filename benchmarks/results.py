@@ -51,7 +51,7 @@ def minutes(rows: list[dict[str, Any]]) -> str:
     lines += ["interval; `test` is not touched. Settings were not chosen on `val`.", ""]
     head = ["method", "seed", "k-NN, k=200", "k-NN, k=1", "linear", "images/s", "epochs", "seconds"]
     lines += table(head, minutes_rows(rows))
-    commands = dict.fromkeys(command for row in rows for command in row["commands"])
+    commands = [*(row["command"] for row in rows), "twofold evaluate RUN ..."]
     return "\n".join([*lines, "", "Commands:", "", "```", *commands, "```", ""])
 
 
