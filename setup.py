@@ -1,0 +1,36 @@
+"""Builds the view kernel where there is a compiler; everything else about the package is in pyproject.toml."""
+
+import runpy
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+KERNEL = Path("src/twofold/views/kernel")
+source = runpy.run_path(str(KERNEL / "source.py"))["fingerprint"](KERNEL)
+
+setup(
+    ext_modules=[
+        Extension(
+            "twofold.views.kernel._kernel",
+            sources=sorted(str(path) for path in KERNEL.glob("*.cpp")),
+            depends=sorted(str(path) for path in KERNEL.glob("*.hpp")),
+            define_macros=[
+                ("Py_LIMITED_API", "0x030B0000"),
+                ("TWOFOLD_KERNEL_SOURCE", f'"{source}"'),
+            ],
+            extra_compile_args=[
+                "-std=c++17",
+                "-O3",
+                "-fvisibility=hidden",
+                # What vectors of comparisons and roots need; NaN and infinity keep their meaning.
+                "-fno-math-errno",
+                "-fno-trapping-math",
+                "-ffp-contract=fast",
+            ],
+            extra_link_args=["-s"],
+            py_limited_api=True,
+            optional=True,
+        )
+    ],
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)
