@@ -22,9 +22,12 @@ setup(
                 "-std=c++17",
                 "-O3",
                 "-fvisibility=hidden",
-                # What vectors of comparisons and roots need; NaN and infinity keep their meaning.
+                # What loops need to become vectors. Sums keep their order, and no NaN or infinity comes in:
+                # module.cpp refuses them.
                 "-fno-math-errno",
                 "-fno-trapping-math",
+                "-ffinite-math-only",
+                "-fno-signed-zeros",
                 "-ffp-contract=fast",
             ],
             extra_link_args=["-s"],

@@ -56,7 +56,7 @@ public:
         read_steps(row);
         Int next = 0;
         const auto crop = [&](Int from, Int to) {
-            for (Int y = from; y < to; ++y) scratch.resizer.row(y, whole().from(y * batch.side));
+            scratch.resizer.rows(from, to, whole());
         };
         next = pass(row, 0, 0, crop);
         const auto keep = [](Int, Int) {};
@@ -82,7 +82,7 @@ private:
         while (end < count && !waits(scratch.steps[end].kind)) ++end;
         const bool measured = end < count && scratch.steps[end].kind == contrast;
         sums[0] = sums[1] = sums[2] = 0;
-        const Int rows = larger<Int>(1, block_pixels / side);
+        const Int rows = larger(Resizer::together, block_pixels / side);
         for (Int y = 0; y < side; y += rows) {
             const Int stop = smaller(side, y + rows);
             make(y, stop);
@@ -134,9 +134,14 @@ private:
     double sums[3] = {};
 };
 
-void render(const Batch& batch) {
+// Not inlined, so that the address of a thread's memory is asked for once.
+__attribute__((noinline)) Scratch& own_scratch() {
     static thread_local Scratch scratch;
-    Painter painter(batch, scratch);
+    return scratch;
+}
+
+void render(const Batch& batch) {
+    Painter painter(batch, own_scratch());
     for (Int row = 0; row < batch.count; ++row) painter.paint(row);
 }
 

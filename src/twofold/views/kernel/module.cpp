@@ -2,7 +2,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <cmath>
+#include <cstring>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <vector>
@@ -111,12 +112,19 @@ bool check_box(const Int* box, const Image& image, Int row) {
     return inside;
 }
 
+// By its bits: compilers are told that there are only finite numbers.
+bool is_finite(float value) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x7f800000u) != 0x7f800000u;
+}
+
 bool check_steps(const Batch& batch) {
     for (Int i = 0; i < batch.count * batch.steps; ++i) {
         const std::int32_t kind = batch.kinds[i];
         const float amount = batch.amounts[i];
         if (kind < 0 || kind >= twofold::kinds) return refuse("a step is of an unknown kind");
-        if (!std::isfinite(amount)) return refuse("the amount of a step is not a number");
+        if (!is_finite(amount)) return refuse("the amount of a step is not a finite number");
         if (kind == twofold::blur && amount <= 0) return refuse("the sigma of a blur is not above 0");
     }
     return true;
