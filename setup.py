@@ -1,4 +1,4 @@
-"""Builds the view kernel where there is a compiler; everything else about the package is in pyproject.toml."""
+"""Builds the view kernel where there is a compiler; all else about the package is in pyproject.toml."""
 
 import runpy
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Renders a table of parameters on a batch of images with the compiled kernel, on a CPU."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from os import getpid
@@ -80,7 +80,10 @@ def _steps(table: ViewTable) -> Steps:
     columns = [_expanded(effect, table.side) for effect in table.effects]
     if not columns:
         return np.zeros((len(table), 0), np.int32), np.zeros((len(table), 0), np.float32)
-    kinds = [np.where(effect.chosen[:, None], kind, _NOTHING) for effect, (kind, _) in zip(table.effects, columns, strict=True)]
+    kinds = [
+        np.where(effect.chosen[:, None], kind, _NOTHING)
+        for effect, (kind, _) in zip(table.effects, columns, strict=True)
+    ]
     amounts = [amount for _, amount in columns]
     return np.concatenate(kinds, 1, dtype=np.int32), np.concatenate(amounts, 1, dtype=np.float32)
 
@@ -104,7 +107,8 @@ def _share_out(work: Callable[[slice], None], total: int) -> None:
     """Lets the threads that torch would use work on shares of the rows."""
     threads = torch.get_num_threads()
     if threads == 1:
-        return work(slice(0, total))
+        work(slice(0, total))
+        return
     size = max(_SMALLEST_CHUNK, -(-total // (threads * _CHUNKS_A_THREAD)))
     chunks = [slice(start, start + size) for start in range(0, total, size)]
     for _ in _pool(getpid(), threads).map(work, chunks):
@@ -112,6 +116,6 @@ def _share_out(work: Callable[[slice], None], total: int) -> None:
 
 
 @cache
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+def _pool(_process: int, threads: int) -> ThreadPoolExecutor:
     """Kept from batch to batch; a forked process has lost its parent's threads and takes its own."""
     return ThreadPoolExecutor(threads, thread_name_prefix="views")

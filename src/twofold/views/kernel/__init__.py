@@ -7,15 +7,14 @@ where it was built, else torch), ``require`` (its absence is an error) or ``off`
 
 import logging
 import os
+from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 from twofold.core.errors import TwofoldError
 from twofold.views.kernel.source import fingerprint
-
-if TYPE_CHECKING:
-    from twofold.views.kernel import _kernel
 
 _CHOICES = ("auto", "require", "off")
 _MEND = "run pip install again where a C++ compiler is installed"
@@ -26,6 +25,22 @@ class Level(NamedTuple):
 
     number: int
     name: str
+
+
+@runtime_checkable
+class Library(Protocol):
+    """The compiled module.
+
+    Attributes:
+        SOURCE: Fingerprint of what it was built from.
+        levels: Names of the levels that this processor has, the fastest last.
+        render: ``(level, images, boxes, flip, kinds, amounts, out, side, planar, half)``, see ``batch.hpp``.
+            Raises ValueError where shapes, boxes or amounts do not fit, before anything is read or written.
+    """
+
+    SOURCE: str
+    levels: Callable[[], list[str]]
+    render: Callable[..., None]
 
 
 def chosen() -> Level | None:
@@ -48,6 +63,12 @@ def chosen() -> Level | None:
     return None
 
 
+def renderer() -> str:
+    """What makes views in main memory: the name of a level, or ``torch``."""
+    level = chosen()
+    return level.name if level else "torch"
+
+
 def levels() -> tuple[str, ...]:
     """Names of the levels that can be chosen here, the fastest last."""
     return () if missing() else tuple(library().levels())
@@ -66,11 +87,9 @@ def missing() -> str | None:
     return "the view kernel was built from other sources than those beside it"
 
 
-def library() -> "type[_kernel]":
+def library() -> Library:
     """The compiled module."""
-    from twofold.views.kernel import _kernel
-
-    return _kernel
+    return cast(Library, import_module("twofold.views.kernel._kernel"))
 
 
 def _level(name: str | None) -> Level:
