@@ -112,20 +112,19 @@ bool check_box(const Int* box, const Image& image, Int row) {
     return inside;
 }
 
-// By its bits: compilers are told that there are only finite numbers.
-bool is_finite(float value) {
+// By its bits, never as a float: compilers are told that there are only finite ones.
+bool is_finite(const float* value) {
     std::uint32_t bits;
-    std::memcpy(&bits, &value, sizeof bits);
+    std::memcpy(&bits, value, sizeof bits);
     return (bits & 0x7f800000u) != 0x7f800000u;
 }
 
 bool check_steps(const Batch& batch) {
     for (Int i = 0; i < batch.count * batch.steps; ++i) {
         const std::int32_t kind = batch.kinds[i];
-        const float amount = batch.amounts[i];
         if (kind < 0 || kind >= twofold::kinds) return refuse("a step is of an unknown kind");
-        if (!is_finite(amount)) return refuse("the amount of a step is not a finite number");
-        if (kind == twofold::blur && amount <= 0) return refuse("the sigma of a blur is not above 0");
+        if (!is_finite(batch.amounts + i)) return refuse("the amount of a step is not a finite number");
+        if (kind == twofold::blur && batch.amounts[i] <= 0) return refuse("the sigma of a blur is not above 0");
     }
     return true;
 }
@@ -222,6 +221,9 @@ PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_kernel", nullptr, 0, methods,
 }  // namespace
 
 PyMODINIT_FUNC PyInit__kernel() {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+#endif
     PyObject* module = PyModule_Create(&definition);
     if (module && PyModule_AddStringConstant(module, "SOURCE", TWOFOLD_KERNEL_SOURCE) != 0) Py_CLEAR(module);
     return module;

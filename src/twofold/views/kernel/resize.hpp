@@ -9,7 +9,7 @@ namespace {
 class Filter {
 public:
     void prepare(Int extent, Int side, bool mirrored) {
-        const double scale = double(extent) / double(side), reach = larger(scale, 1.0);
+        const double scale = double(extent) / double(side), reach = larger(scale, 1.0), slope = 1 / reach;
         taps = smaller(extent, Int(ceil(2 * reach)));
         first.reserve(side);
         count.reserve(side);
@@ -20,9 +20,10 @@ public:
             const Int high = smaller<Int>(extent, Int(ceil(centre + reach)));
             const Int at = mirrored ? side - 1 - i : i;
             double total = 0;
-            for (Int j = low; j < high; ++j) total += 1 - fabs(double(j) - centre) / reach;
+            for (Int j = low; j < high; ++j) total += 1 - fabs(double(j) - centre) * slope;
+            const double share = 1 / total;
             for (Int j = low; j < high; ++j)
-                weights[at * taps + j - low] = float((1 - fabs(double(j) - centre) / reach) / total);
+                weights[at * taps + j - low] = float((1 - fabs(double(j) - centre) * slope) * share);
             first[at] = low;
             count[at] = high - low;
         }
@@ -72,7 +73,8 @@ private:
     static float share(float value) {
         constexpr float inverse = 1 / 255.f;
         const float near = value * inverse;
-        return unit(near + (value - near * 255) * inverse);
+        const float exact = near + (value - near * 255) * inverse;
+        return exact > 1.f ? 1.f : exact;
     }
 
     void lines_end(Int i, Int beyond) {
