@@ -63,7 +63,7 @@ def _machine(engine: "Engine") -> list[tuple[str, str]]:
         ("precision", f"auto means {engine.precision}: {_why(engine)}"),
         ("threads", f"{engine.threads} of {os.cpu_count()} logical cores"),
         ("memory", _memory()),
-        ("view kernel", "torch renderer"),
+        ("view kernel", _view_kernel()),
         ("devices", _devices()),
     ]
 
@@ -83,6 +83,19 @@ def _why(engine: "Engine") -> str:
     if engine.precision == "bf16":
         return f"{device} multiplies bf16 in hardware"
     return f"{device} does not multiply bf16 in hardware, where it would be slower"
+
+
+def _view_kernel() -> str:
+    """What makes views on this processor, and why."""
+    from twofold.views import kernel
+
+    fault = kernel.missing()
+    if fault is not None:
+        return f"torch renderer, because {fault}"
+    level = kernel.chosen()
+    if level is None:
+        return "torch renderer, because TWOFOLD_KERNEL is off"
+    return f"{level.name} (there are {', '.join(kernel.levels())})"
 
 
 def _memory() -> str:

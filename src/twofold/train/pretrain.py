@@ -32,6 +32,7 @@ from twofold.train.monitors import Log, OnlineKnn, Pace, spread
 from twofold.train.optim import OptimizerSpec, make_optimizer
 from twofold.train.resolve import Request, Resolved, resolve
 from twofold.train.stream import Stream
+from twofold.views.kernel import renderer
 from twofold.views.maker import ViewMaker
 from twofold.views.sheet import contact_sheet
 
@@ -155,7 +156,7 @@ def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Non
     training.load_state_dict(load_checkpoint(folder.path / "last.ckpt"))
     if training.step >= training.total:
         raise TwofoldError(f"{folder.path} is finished: {training.total} of {training.total} steps are done")
-    for name in ("threads", "torch", "processor"):
+    for name in ("threads", "torch", "processor", "renderer"):
         now = _environment(engine)[name]
         if about.get(name) != now:
             show.note(f"{name} was {about.get(name)} and is now {now}: the resumed run is not bit-exact")
@@ -287,6 +288,7 @@ def _environment(engine: Engine) -> dict[str, Any]:
         "threads": engine.threads,
         "device": str(engine.device),
         "processor": processor(),
+        "renderer": renderer(),
         "python": sys.version.split()[0],
         "torch": torch.__version__,
         "timm": version("timm"),

@@ -12,7 +12,7 @@ from twofold.core.source import Pixels
 from twofold.views.counter import Counter
 from twofold.views.parameters import draw
 from twofold.views.recipes import for_channels
-from twofold.views.render_torch import render
+from twofold.views.render import render
 
 
 class ViewMaker:

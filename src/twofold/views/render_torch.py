@@ -41,7 +41,10 @@ def render(images: Pixels, table: ViewTable) -> View:
     # Inside a mixed-precision region, matrix products would round the colours to 8 bits of mantissa.
     with torch.autocast(device.type, enabled=False):
         for rows in _chunks(len(table), channels * table.side**2):
-            pixels[rows] = _render(images[rows], table.rows(rows))
+            some = table.rows(rows)
+            colours = _cropped(images[rows], some)
+            recolour(colours, some.effects)
+            pixels[rows] = colours
     return View(pixels, frames(table.boxes, table.flip, table.side).to(device))
 
 
@@ -50,13 +53,13 @@ def _chunks(total: int, values: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, total, step))
 
 
-def _render(images: Pixels, table: ViewTable) -> Float[Tensor, "b c side side"]:
-    colours = _cropped(images, table)
-    for effect in table.effects:
+@torch.no_grad()
+def recolour(colours: Float[Tensor, "b c h w"], effects: tuple[Effect, ...]) -> None:
+    """Changes views in place, as the effects say in their order."""
+    for effect in effects:
         rows = torch.from_numpy(effect.chosen.nonzero()[0]).to(colours.device)
         if len(rows):
             colours.index_copy_(0, rows, _changed(colours.index_select(0, rows), effect))
-    return colours
 
 
 def _cropped(images: Pixels, table: ViewTable) -> Float[Tensor, "b c side side"]:

@@ -1,0 +1,100 @@
+// Operations on colours in [0, 1] that look at one pixel at a time; results are clipped to [0, 1].
+// Loops are written without branches, for the compiler to make vectors of.
+#pragma once
+
+namespace twofold {
+namespace {
+
+constexpr float luma_red = 0.299f, luma_green = 0.587f, luma_blue = 0.114f;  // ITU-R BT.601
+
+// Consecutive pixels of an image whose channels lie in planes.
+struct Block {
+    float* planes[3];
+    Int size;
+    Int channels;
+
+    Block part(Int start, Int length) const {
+        return {{planes[0] + start, planes[1] + start, planes[2] + start}, length, channels};
+    }
+    Block from(Int start) const { return part(start, size - start); }
+};
+
+inline float unit(float value) {
+    value = value < 0.f ? 0.f : value;
+    return value > 1.f ? 1.f : value;
+}
+
+inline float luma(float red, float green, float blue) {
+    return luma_blue * blue + (luma_green * green + luma_red * red);
+}
+
+// Brightness and contrast: factor * value + offset.
+void scale(Block block, float factor, float offset) {
+    for (Int c = 0; c < block.channels; ++c) {
+        float* __restrict values = block.planes[c];
+        for (Int i = 0; i < block.size; ++i) values[i] = unit(factor * values[i] + offset);
+    }
+}
+
+void saturate(Block block, float factor) {
+    float *__restrict red = block.planes[0], *__restrict green = block.planes[1], *__restrict blue = block.planes[2];
+    for (Int i = 0; i < block.size; ++i) {
+        const float rest = (1 - factor) * luma(red[i], green[i], blue[i]);
+        red[i] = unit(factor * red[i] + rest);
+        green[i] = unit(factor * green[i] + rest);
+        blue[i] = unit(factor * blue[i] + rest);
+    }
+}
+
+// Turns the hue of HSV; value and saturation stay. The angle is counted in sixths of a turn.
+void turn(Block block, float share) {
+    float *__restrict red = block.planes[0], *__restrict green = block.planes[1], *__restrict blue = block.planes[2];
+    const float angle_added = 6 * (share - floorf(share));
+    for (Int i = 0; i < block.size; ++i) {
+        const float r = red[i], g = green[i], b = blue[i];
+        const float low_rg = r < g ? r : g, high_rg = r > g ? r : g;
+        const float low = low_rg < b ? low_rg : b, high = high_rg > b ? high_rg : b;
+        const float chroma = high - low;
+        // By the channel that is highest: 0 is red, 2 green, 4 blue. Gray pixels may have any angle.
+        float difference = r - g, origin = angle_added + 4;
+        difference = g == high ? b - r : difference;
+        origin = g == high ? angle_added + 2 : origin;
+        difference = r == high ? g - b : difference;
+        origin = r == high ? angle_added : origin;
+        float angle = difference / (chroma < 1e-12f ? 1e-12f : chroma) + origin;  // in [-1, 11]
+        angle = angle < 0 ? angle + 6 : angle;
+        angle = angle >= 6 ? angle - 6 : angle;
+        // With value and saturation fixed, each channel is a trapezoid of the angle, between low and high.
+        red[i] = low + chroma * unit(fabsf(angle - 3) - 1);
+        green[i] = low + chroma * unit(2 - fabsf(angle - 2));
+        blue[i] = low + chroma * unit(2 - fabsf(angle - 4));
+    }
+}
+
+void drop_colour(Block block) {
+    float *__restrict red = block.planes[0], *__restrict green = block.planes[1], *__restrict blue = block.planes[2];
+    for (Int i = 0; i < block.size; ++i) red[i] = green[i] = blue[i] = luma(red[i], green[i], blue[i]);
+}
+
+void invert_above(Block block, float threshold) {
+    for (Int c = 0; c < block.channels; ++c) {
+        float* __restrict values = block.planes[c];
+        for (Int i = 0; i < block.size; ++i) values[i] = values[i] >= threshold ? 1 - values[i] : values[i];
+    }
+}
+
+// Adds the sum of each channel.
+void add_up(Block block, double* sums) {
+    for (Int c = 0; c < block.channels; ++c) {
+        const float* values = block.planes[c];
+        float lanes[LANES] = {};
+        Int i = 0;
+        for (; i + LANES <= block.size; i += LANES)
+            for (int lane = 0; lane < LANES; ++lane) lanes[lane] += values[i + lane];
+        for (int lane = 0; i + lane < block.size; ++lane) lanes[lane] += values[i + lane];
+        for (const float lane : lanes) sums[c] += double(lane);
+    }
+}
+
+}  // namespace
+}  // namespace twofold

@@ -1,0 +1,13 @@
+// The standard headers of all that follows. They come before any target is chosen, so that no function
+// of theirs is compiled for a processor that may not be there. For the same reason the core uses no
+// template of the standard library: the linker keeps one copy of those, of whatever target.
+#pragma once
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cstdint>
+#include <new>
+
+#include "batch.hpp"
