@@ -5,7 +5,10 @@ from itertools import product
 
 import numpy as np
 
-from twofold.core.recipe import Blur, Gray, Jitter, Solarize
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.colour import Gray
+from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.solarize import Solarize
 
 
 def line_weights(extent, side):

@@ -7,9 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twofold.core.errors import TwofoldError
-from twofold.core.recipe import Blur, Crop, Flip, Jitter, Recipe, ViewSpec
+from twofold.core.recipe import Crop, Recipe, ViewSpec
 from twofold.views.counter import Counter
 from twofold.views.maker import ViewMaker
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.flips import Flip
+from twofold.views.ops.jitter import Jitter
 from twofold.views.parameters import draw
 from twofold.views.recipes import A, B, C, D, for_channels, multi_crop
 from views import reference

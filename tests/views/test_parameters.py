@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twofold.core.errors import TwofoldError
-from twofold.core.recipe import Blur, Crop, Flip, Gray, Jitter, Solarize, ViewSpec
+from twofold.core.recipe import Crop, ViewSpec
 from twofold.views.counter import Counter
-from twofold.views.parameters import draw, random_boxes
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.colour import Gray
+from twofold.views.ops.crop import random_boxes
+from twofold.views.ops.flips import Flip
+from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.solarize import Solarize
+from twofold.views.parameters import draw
 
 MANY = np.arange(20_000)
 FULL = ViewSpec(Crop(), (Flip(), Jitter(0.8, 0.4, 1.5, 0.2), Gray(), Blur(), Solarize()))
@@ -145,6 +151,6 @@ def test_draws_of_a_view_are_not_tied_to_each_other():
     assert (tied[4:] < 0.03).all()
 
 
-def test_a_crop_among_the_operations_is_refused():
-    with pytest.raises(TwofoldError, match="one crop"):
-        table_of(ViewSpec(operations=(Crop(),)))
+def test_an_operation_twice_is_refused():
+    with pytest.raises(TwofoldError, match="Gray is there twice"):
+        table_of(ViewSpec(operations=(Gray(), Blur(), Gray(0.5))))

@@ -4,7 +4,12 @@ import dataclasses
 
 import pytest
 
-from twofold.core.recipe import Blur, Crop, Flip, Gray, Jitter, Solarize
+from twofold.core.recipe import Crop
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.colour import Gray
+from twofold.views.ops.flips import Flip
+from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.solarize import Solarize
 from twofold.views.recipes import C_CIFAR, A, B, C, D, for_channels, for_size, multi_crop, simclr
 
 CROP = {"A": (0.2, 1.0), "B": (0.2, 1.0), "C": (0.08, 1.0), "D": (0.08, 1.0)}

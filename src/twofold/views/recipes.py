@@ -5,8 +5,14 @@ change the colours. Normalisation is not part of a recipe: the encoder owns it.
 """
 
 import dataclasses
+from collections.abc import Callable
 
-from twofold.core.recipe import Blur, Crop, Flip, Gray, Jitter, Operation, Recipe, Solarize, ViewSpec
+from twofold.core.recipe import Crop, Operation, Recipe, ViewSpec
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.colour import Gray
+from twofold.views.ops.flips import Flip
+from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.solarize import Solarize
 
 SMALL_VIEW = 64
 """Views up to this many pixels are not blurred: at 32 pixels the kernel would be a single neighbour."""
@@ -67,20 +73,12 @@ def for_channels(recipe: Recipe, channels: int) -> Recipe:
     Gray images (``channels=1``) have neither saturation nor hue, and nothing to make gray;
     brightness and contrast stay.
     """
-    if channels != GRAY_CHANNELS:
-        return recipe
-    recipe = recipe.without(Gray)
-    views = tuple(
-        dataclasses.replace(view, operations=tuple(map(_colourless, view.operations)))
-        for view in recipe.views
-    )
-    return dataclasses.replace(recipe, views=views)
+    return recipe.each(_colourless) if channels == GRAY_CHANNELS else recipe
 
 
-def _colourless(operation: Operation) -> Operation:
-    if isinstance(operation, Jitter):
-        return dataclasses.replace(operation, saturation=0.0, hue=0.0)
-    return operation
+def _colourless(operation: Operation) -> Operation | None:
+    left: Callable[[], Operation | None] | None = getattr(operation, "without_colour", None)
+    return operation if left is None else left()
 
 
 def _pair(name: str, crop: Crop, *operations: Operation) -> Recipe:
