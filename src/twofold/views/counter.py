@@ -74,7 +74,9 @@ class Counter:
     def normal(self, slot: str, component: int = 0) -> Float[np.ndarray, " b"]:
         """Standard normal, by the method of Box and Muller."""
         radius = np.sqrt(-2 * np.log1p(-self.uniform(slot, component)))
-        return radius * np.cos(2 * np.pi * self.uniform(f"{slot}.angle", component))
+        angle = 2 * np.pi * self.uniform(f"{slot}.angle", component)
+        drawn: Float[np.ndarray, " b"] = radius * np.cos(angle)
+        return drawn
 
     def _key(self, slot: str, component: int) -> np.uint64:
         name = f"{self._where}/{slot}/{component}".encode()

@@ -87,7 +87,8 @@ def random_boxes(
 
 def _place(room: Int[np.ndarray, " b"], share: Float[np.ndarray, " b"]) -> Int[np.ndarray, " b"]:
     """One of the ``room + 1`` places."""
-    return np.minimum(np.floor((room + 1) * share).astype(np.int64), room)
+    places: Int[np.ndarray, " b"] = np.minimum(np.floor((room + 1) * share).astype(np.int64), room)
+    return places
 
 
 def _central_boxes(crop: Crop, sizes: Int[np.ndarray, "b 2"]) -> Int[np.ndarray, "b 4"]:
