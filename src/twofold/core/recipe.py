@@ -131,11 +131,11 @@ class Recipe:
 
 
 def _in_words(part: Any) -> str:
-    """``Blur(p=0.5)``: the class, its ``p``, and the fields that are not at their default."""
+    """``Blur(p=0.5)``: the class, ``p`` or ``scale``, and the fields that are not at their default."""
     fields = [
         f"{f.name}={_rounded(getattr(part, f.name))}"
         for f in dataclasses.fields(part)
-        if f.name == "p" or getattr(part, f.name) != f.default
+        if f.name in ("p", "scale") or getattr(part, f.name) != f.default
     ]
     return f"{type(part).__name__}({', '.join(fields)})"
 

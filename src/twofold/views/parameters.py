@@ -126,7 +126,7 @@ def _effect(operation: Operation, counter: Counter, side: int, shape: tuple[int,
     if "move" in values:
         values["move"] = np.where(_beside(chosen, values["move"]), values["move"], np.eye(2, 3))
     if "tag" in values:
-        values["tag"] = np.where(_beside(chosen, values["tag"]), values["tag"], 0 * values["tag"])
+        values["tag"] = np.where(_beside(chosen, values["tag"]), values["tag"], np.zeros_like(values["tag"]))
     values = {name: value.reshape(*shape, *value.shape[1:]) for name, value in values.items()}
     return Effect(operation, chosen.reshape(shape), values)
 

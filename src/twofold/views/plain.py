@@ -6,11 +6,14 @@ import inspect
 import json
 import pkgutil
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import MISSING
 from functools import cache
-from typing import Any, cast
+from types import UnionType
+from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from twofold.core.errors import UsageError, nearest
-from twofold.core.recipe import Crop, Operation, Recipe, ViewSpec
+from twofold.core.recipe import Crop, Recipe, ViewSpec
 from twofold.views import ops
 
 
@@ -36,11 +39,10 @@ def from_json(plain: Mapping[str, Any]) -> Recipe:
 
 
 def _view(plain: Mapping[str, Any]) -> ViewSpec:
-    operations = [
-        make(operation_named(name), fields or {})
-        for each in plain.get("operations", ())
-        for name, fields in each.items()
-    ]
+    named = [{each: {}} if isinstance(each, str) else each for each in plain.get("operations", ())]
+    operations = tuple(
+        make(operation_named(name), fields or {}) for each in named for name, fields in each.items()
+    )
     crop = make(Crop, plain.get("crop") or {})
     return cast(ViewSpec, make(ViewSpec, {**plain, "crop": crop, "operations": operations}))
 
@@ -49,16 +51,48 @@ def make(kind: type, fields: Mapping[str, Any]) -> Any:
     """An instance of the dataclass; lists become tuples.
 
     Raises:
-        UsageError: If it has no such field, or lacks one.
+        UsageError: If it has no such field, lacks one, or a value is not of its type.
     """
     _known(fields, {f.name for f in dataclasses.fields(kind)}, kind.__name__)
-    try:
-        return kind(**{name: _tuples(value) for name, value in fields.items()})
-    except TypeError as error:
-        raise UsageError(f"{kind.__name__}: {str(error).partition(') ')[2] or error}") from None
+    hints, given = get_type_hints(kind), {}
+    for name, value in fields.items():
+        try:
+            given[name] = _read(value, hints[name])
+        except ValueError:
+            wanted = getattr(hints[name], "__name__", None) if isinstance(hints[name], type) else None
+            text = f"{kind.__name__} cannot have {name} {value!r}: it has to be {wanted or hints[name]}"
+            raise UsageError(text.replace("typing.", "")) from None
+    missing = [f.name for f in dataclasses.fields(kind) if f.default is MISSING and f.name not in given]
+    if missing:
+        raise UsageError(f"{kind.__name__} needs {', '.join(missing)}")
+    return kind(**given)
 
 
-def operation_named(name: str) -> type[Operation]:
+def _read(value: Any, hint: Any) -> Any:
+    """The value as the field's type has it: whole numbers where floats are wanted become floats.
+
+    Raises:
+        ValueError: If it is no such value.
+    """
+    parts = get_args(hint)
+    if get_origin(hint) in (Union, UnionType):
+        for part in parts:
+            with suppress(ValueError):
+                return _read(value, part)
+    elif get_origin(hint) is tuple and isinstance(value, list | tuple):
+        wanted = parts[:1] * len(value) if Ellipsis in parts else parts
+        return tuple(_read(one, part) for one, part in zip(value, wanted, strict=True))
+    elif get_origin(hint) is Literal:
+        if value in parts:
+            return value
+    elif hint is float and type(value) in (int, float):
+        return float(value)
+    elif get_origin(hint) is None and isinstance(value, hint) and (hint is bool or type(value) is not bool):
+        return value
+    raise ValueError
+
+
+def operation_named(name: str) -> type:
     """The class of this name in the files of ``views/ops``.
 
     Raises:
@@ -70,9 +104,9 @@ def operation_named(name: str) -> type[Operation]:
 
 
 @cache
-def operations() -> dict[str, type[Operation]]:
+def operations() -> dict[str, type]:
     """All operations by name: a name is the name of a class, and no list is kept."""
-    found: dict[str, type[Operation]] = {}
+    found: dict[str, type] = {}
     for file in pkgutil.iter_modules(ops.__path__):
         module = importlib.import_module(f"{ops.__name__}.{file.name}")
         for name, member in vars(module).items():
@@ -82,8 +116,9 @@ def operations() -> dict[str, type[Operation]]:
     return found
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+def tuples(value: Any) -> Any:
+    """Lists, also inside each other, as tuples."""
+    return tuple(map(tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _known(given: Mapping[str, Any], known: set[str], owner: str) -> None:

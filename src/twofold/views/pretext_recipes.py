@@ -19,21 +19,20 @@ VIEW_OF_255 = 255 / 224
 """255 pixels where the run's views have 224: 3x3 cells of 85."""
 
 
-def jigsaw(permutations: int | Literal["all"] = 1000, per_patch: Sequence[Operation] = ()) -> Recipe:
+def jigsaw(permutations: int | Literal["all"] = 1000) -> Recipe:
     """One view of 3x3 patches in another order, with gaps and jitter; the permutation is the tag.
 
     A crop of 255 pixels out of 292 in nine cells of 85, a patch of 64 anywhere in each.
 
     Args:
         permutations: Size of the set of permutations, or "all".
-        per_patch: Operations drawn for each patch.
 
     Reference:
         Noroozi & Favaro, ECCV 2016 (1603.09246).
     """
     share = (255 / 292) ** 2
     crop = Crop(scale=(share, share), ratio=(1.0, 1.0), side=VIEW_OF_255)
-    operations = (Flip(), Gray(p=0.66), Patches(permutations=permutations), *per_patch)
+    operations = (Flip(), Gray(p=0.66), Patches(permutations=permutations))
     return Recipe(f"jigsaw({permutations})", (ViewSpec(crop, operations),))
 
 
@@ -52,16 +51,17 @@ def jigsaw_branch(*views: ViewSpec, name: str, per_patch: Sequence[Operation]) -
     return Recipe(name, (*views, ViewSpec(crop, (Flip(), Patches(permutations="all"), *per_patch))))
 
 
-def split(space: Space | Literal["rgb"] = "lab", crop: Crop = Crop(scale=(0.2, 1.0))) -> Recipe:  # noqa: B008
+def split(space: Space | Literal["rgb"] = "lab", scale: tuple[float, float] = (0.2, 1.0)) -> Recipe:
     """One crop in another colour space, its first channel as one view, the other two as another.
 
     Args:
         space: "rgb" splits the colours as they are.
-        crop: Of both views.
+        scale: Area of the crop, which both views share.
 
     Reference:
         Tian et al., ECCV 2020 (1906.05849); NeurIPS 2020 (2005.10243), section 4.2.
     """
+    crop = Crop(scale=scale)
     shared: tuple[Operation, ...] = (Flip(),) if space == "rgb" else (Flip(), ColourSpace(space))
     first = ViewSpec(crop, (*shared, Channels((0,))))
     second = ViewSpec(crop, (*shared, Channels((1, 2))), twin=0)

@@ -13,6 +13,8 @@ from torch import Tensor
 from twofold.core.errors import TwofoldError
 from twofold.views.counter import Counter
 
+HALF_A_LEVEL = 0.5 / 255
+
 
 @dataclass(frozen=True)
 class Posterize:
@@ -101,10 +103,13 @@ def posterize(images: Float[Tensor, "n c h w"], bits: Int[Tensor, " n"]) -> Floa
 
 
 def autocontrast(images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """``(x - low) / (high - low)`` with the least and the greatest value of a channel; a flat one stays."""
+    """``(x - low) / (high - low)`` with the least and the greatest value of a channel.
+
+    A channel whose values differ by less than half a level stays as it is.
+    """
     low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
     reach = high - low
-    flat = reach == 0
+    flat = reach < HALF_A_LEVEL
     return torch.where(flat, images, (images - low) / (reach + flat)).clamp_(0, 1)
 
 
