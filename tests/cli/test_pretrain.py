@@ -54,6 +54,30 @@ def test_yaml_and_flags_say_the_same_and_flags_win(images, capsys, tmp_path):
     assert spec["method"]["arguments"]["queue"] == 128
 
 
+RECIPES = {
+    "recipe: D_CIFAR": "D-cifar",
+    "recipe: {base: C, change: {Gray: null}}": "C changed",
+    "recipe: {name: mine, views: [{operations: [Flip, {Blur: {p: 1}}], count: 2}]}": "mine",
+}
+
+
+@pytest.mark.parametrize("text", RECIPES)
+def test_yaml_says_how_views_are_made(text, images, capsys, tmp_path):
+    config = tmp_path / "run.yaml"
+    config.write_text(f"epochs: 2\nbatch_size: 8\n{text}\n")
+    assert main(["pretrain", str(images), "--config", str(config), "--dry-run"]) == 0
+    spec = json.loads(capsys.readouterr().out)
+    assert spec["recipe"]["name"] == RECIPES[text]
+    assert main(["pretrain", str(images), "--epochs", "2", "--batch-size", "8", "--dry-run"]) == 0
+    assert json.loads(capsys.readouterr().out)["key"] != spec["key"]
+
+
+def test_a_misspelt_recipe_names_the_nearest_one(images, capsys):
+    words = ["pretrain", str(images), "--epochs", "2", "--batch-size", "8", "--recipe", "C_CIFR", "--dry-run"]
+    assert main(words) == 2
+    assert "did you mean 'C_CIFAR'?" in capsys.readouterr().err
+
+
 def test_a_misspelt_key_in_yaml_is_an_error(images, capsys, tmp_path):
     config = tmp_path / "run.yaml"
     config.write_text("temprature: 0.4\n")

@@ -5,30 +5,44 @@ from itertools import product
 
 import numpy as np
 
-from twofold.core.recipe import Blur, Gray, Jitter, Solarize
+
+def triangle(distance):
+    return max(0.0, 1 - abs(distance))
 
 
-def line_weights(extent, side):
-    """Triangle filter on pixel centres: ``side`` outputs of ``extent`` inputs."""
+def keys(distance, a=-0.5):
+    """Keys' cubic kernel."""
+    d = abs(distance)
+    if d < 1:
+        return (a + 2) * d**3 - (a + 3) * d**2 + 1
+    return a * (d**3 - 5 * d**2 + 8 * d - 4) if d < 2 else 0.0
+
+
+FILTERS = {"bilinear": triangle, "bicubic": keys}
+
+
+def line_weights(extent, side, interpolation="bilinear"):
+    """A filter on pixel centres: ``side`` outputs of ``extent`` inputs."""
     weights = np.zeros((side, extent))
     scale = extent / side
     for i, j in product(range(side), range(extent)):
-        distance = abs((j + 0.5) - (i + 0.5) * scale)
-        weights[i, j] = max(0.0, 1 - distance / max(scale, 1.0))
+        distance = (j + 0.5) - (i + 0.5) * scale
+        weights[i, j] = FILTERS[interpolation](distance / max(scale, 1.0))
     return weights / weights.sum(1, keepdims=True)
 
 
-def resize(colours, height, width):
+def resize(colours, height, width, interpolation="bilinear"):
     """``h w c`` to ``height width c``."""
-    rows = line_weights(colours.shape[0], height)
-    columns = line_weights(colours.shape[1], width)
+    rows = line_weights(colours.shape[0], height, interpolation)
+    columns = line_weights(colours.shape[1], width, interpolation)
     return np.einsum("yh,xw,hwc->yxc", rows, columns, colours, optimize=True)
 
 
-def crop(image, box, flip, side):
+def crop(image, box, flip, side, interpolation="bilinear"):
     """``h w c`` in 0 to 255 to ``side side c`` in [0, 1]."""
     top, left, tall, wide = box
-    view = resize(image[top : top + tall, left : left + wide].astype(np.float64) / 255, side, side)
+    cut = image[top : top + tall, left : left + wide].astype(np.float64) / 255
+    view = np.clip(resize(cut, side, side, interpolation), 0, 1)
     return view[:, ::-1] if flip else view
 
 
@@ -93,20 +107,19 @@ def solarize(colours, threshold):
 
 
 def view(image, table, row):
-    """One row of a table of parameters, rendered."""
-    colours = crop(image, table.boxes[row], table.flip[row], table.side)
+    """One row of a table of parameters, rendered: ``h w c``, or ``p h w c`` where it is cut into patches."""
+    from views.reference_ops import TWINS
+
+    colours = [crop(image, table.boxes[row], table.flip[row], table.side, table.interpolation)]
     for effect in table.effects:
-        drawn = {name: values[row] for name, values in effect.values.items()}
-        if not effect.chosen[row]:
+        twin = TWINS[type(effect.operation).__name__]
+        drawn = {name: np.atleast_1d(values)[row] for name, values in effect.values.items()}
+        if effect.chosen.ndim == 1:
+            changed = twin(effect.operation, colours[0], drawn) if effect.chosen[row] else colours[0]
+            colours = list(changed) if changed.ndim == 4 else [changed]
             continue
-        match effect.operation:
-            case Jitter():
-                amounts = [drawn[name] for name in ("brightness", "contrast", "saturation", "hue")]
-                colours = jitter(colours, amounts, drawn["order"])
-            case Gray():
-                colours = gray(colours)
-            case Blur():
-                colours = blur(colours, drawn["sigma"])
-            case Solarize(threshold=threshold):
-                colours = solarize(colours, threshold)
-    return colours
+        for patch, chosen in enumerate(effect.chosen[row]):
+            of_patch = {name: values[patch] for name, values in drawn.items()}
+            if chosen:
+                colours[patch] = twin(effect.operation, colours[patch], of_patch)
+    return np.stack(colours) if len(colours) > 1 else colours[0]

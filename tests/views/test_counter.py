@@ -66,6 +66,23 @@ def test_numbers_are_hashes_of_their_coordinates():
     assert drawn.tolist() == expected == [0.41123873631926033, 0.9258507975253807, 0.7390310119696725]
 
 
+def test_many_numbers_of_an_item_are_uniform_and_unrelated():
+    drawn = Counter(0, 0, 0, ITEMS).many("randommask.patches", 6)
+    assert drawn.shape == (len(ITEMS), 6) and spread(drawn.ravel()) < 2
+    assert abs(np.corrcoef(drawn.T) - np.eye(6)).max() < 0.03
+    assert np.array_equal(Counter(0, 0, 0, ITEMS[4:6]).many("randommask.patches", 3), drawn[4:6, :3])
+
+
+def test_normal_numbers_are_normal_whole_ones_whole_and_signs_even():
+    counter = Counter(0, 0, 0, ITEMS)
+    drawn = counter.normal("level")
+    assert abs(drawn.mean()) < 0.03 and abs(drawn.std() - 1) < 0.02
+    assert abs((np.abs(drawn) < 1).mean() - 0.6827) < 0.01
+    counts = np.bincount(counter.below(7, "kind"))
+    assert len(counts) == 7 and abs(counts / len(ITEMS) - 1 / 7).max() < 0.01
+    assert set(counter.sign("sign")) == {-1.0, 1.0} and abs(counter.sign("sign").mean()) < 0.03
+
+
 def test_between_covers_its_range():
     drawn = Counter(0, 0, 0, ITEMS).between(-2, 3, "jitter.hue")
     assert -2 <= drawn.min() < -1.99 and 2.99 < drawn.max() < 3

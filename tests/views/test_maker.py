@@ -7,11 +7,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twofold.core.errors import TwofoldError
-from twofold.core.recipe import Blur, Crop, Flip, Jitter, Recipe, ViewSpec
+from twofold.core.recipe import Crop, Recipe, ViewSpec
 from twofold.views.counter import Counter
 from twofold.views.maker import ViewMaker
+from twofold.views.ops.affine import Rotate, Shear, Translate
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.crop import Recrop
+from twofold.views.ops.cutout import Cutout
+from twofold.views.ops.flips import Flip, Turn, VerticalFlip
+from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.masks import RandomMask
+from twofold.views.ops.patches import Patches
+from twofold.views.ops.randaugment import KINDS, RandAugment
 from twofold.views.parameters import draw
-from twofold.views.recipes import A, B, C, D, for_channels, multi_crop
+from twofold.views.pretext_recipes import CMC, CPC_V2, INFOMIN, JIGSAW, PIRL, ROTATION, can, ibot
+from twofold.views.recipes import A, B, C, D, E, for_channels, multi_crop, one_branch
 from views import reference
 
 ITEMS = np.array([5, 0, 17, 3, 8, 100, 4, 2])
@@ -54,6 +64,35 @@ def test_views_are_what_the_recipe_says_pixel_by_pixel(recipe, channels, kind):
         # A threshold may fall between float32 and float64: solarised values are allowed to differ rarely.
         wrong = abs(got - expected) > 0.1 / 255
         assert wrong.mean() < (1e-3 if recipe is D else 1e-9)
+
+
+OTHERS = [E, CPC_V2, CMC, INFOMIN, JIGSAW, PIRL, ROTATION, can(patch=7), ibot(patch=7, local_count=1)]
+
+
+@pytest.mark.parametrize("recipe", [*OTHERS, one_branch(Recrop(), Cutout())], ids=lambda recipe: recipe.name)
+def test_patches_masks_and_splits_are_what_the_recipe_says_pixel_by_pixel(recipe):
+    images, size, items = mixed_images()[:2] + mixed_images()[4:6], 28, ITEMS[:4]
+    batch = make(images, recipe, items, size=size)
+    for position, spec in enumerate(recipe.expanded):
+        view, side = batch.views[position], round(size * spec.crop.side)
+        counter = Counter(0, 0, position if spec.twin is None else spec.twin, items)
+        table = draw(spec, side, batch.size.numpy(), counter)
+        expected = np.stack([reference.view(image.numpy(), table, row) for row, image in enumerate(images)])
+        got = view.pixels.movedim(-3, -1).double().numpy()
+        assert got.shape == expected.shape
+        assert (abs(got - expected) > 0.1 / 255).mean() < 2e-3
+
+
+@pytest.mark.parametrize("recipe", [*OTHERS, C, D], ids=lambda recipe: recipe.name)
+def test_tags_frames_and_views_do_not_depend_on_the_split_into_batches(recipe):
+    images, items, rows = some_images(28, 28, count=8), np.arange(100, 108), [6, 1, 3]
+    whole = make(images, recipe, items, size=28)
+    part = make(images[rows], recipe, items[rows], size=28)
+    for one, other in zip(whole.views, part.views, strict=True):
+        assert torch.equal(one.frame[rows], other.frame)
+        assert (one.tag is None) == (other.tag is None)
+        assert one.tag is None or torch.equal(one.tag[rows], other.tag)
+        assert ((one.pixels[rows] - other.pixels).abs() > 1e-5).float().mean() < 1e-3
 
 
 @settings(max_examples=12)
@@ -135,6 +174,81 @@ def test_frames_say_where_each_pixel_of_a_view_comes_from(height, width, size):
         inner = slice(border, -border)
         error = (told - shown)[..., inner, inner].abs().max()
         assert error < 0.5 * max(height, width) / 255 + 0.1
+
+
+MOVES = [
+    (Flip(), VerticalFlip(p=0.5)),
+    (VerticalFlip(p=1.0), Flip(p=1.0)),
+    (Turn(), Flip()),
+    (Rotate(40.0),),
+    (Shear(0.2, 0.2), Rotate(30.0)),
+    (Translate(0.2, 0.2, p=0.5), Turn()),
+    (Recrop(scale=(0.3, 0.6)), Rotate(20.0)),
+    (Rotate(30.0), Patches(2, 0.4, 0.1, 0.1, permutations=24), Flip()),
+    (Flip(), Patches(permutations="all"), Rotate(20.0), VerticalFlip()),
+    (RandAugment(magnitude=3.0, share=1.0),),
+]
+
+
+@pytest.mark.parametrize("operations", MOVES, ids=lambda o: "-".join(type(each).__name__ for each in o))
+def test_pasted_back_by_their_frames_views_are_the_image_again(operations):
+    """Each pixel of a view is compared with the image at the place where its frame says it is from."""
+    size = 64
+    y, x = np.mgrid[:90, :110]
+    smooth = np.stack([np.sin(x / 9), np.cos(y / 11), np.sin((x + y) / 13)], axis=2) / 2 + 0.5
+    images = torch.from_numpy((255 * smooth).round().astype(np.uint8))[None].repeat(len(ITEMS), 1, 1, 1)
+    if isinstance(operations[0], RandAugment):
+        images, items = images[:1].repeat(400, 1, 1, 1), np.arange(400)
+    else:
+        items = ITEMS
+    recipe = Recipe("moved", (ViewSpec(Crop(scale=(0.3, 0.6)), operations),))
+    view = make(images, recipe, items, size=size).views[0]
+    pixels, frame = view.pixels, view.frame
+    if isinstance(operations[0], RandAugment):
+        table = draw(recipe.views[0], size, np.tile([90, 110], (400, 1)), Counter(0, 0, 0, items))
+        moved = (table.effects[0].values["kind"] >= KINDS.index("rotate")).all(1)
+        assert moved.sum() > 10
+        pixels, frame, images = pixels[moved], frame[moved], images[moved]
+    if pixels.ndim == 5:
+        images = images[:, None].expand(-1, pixels.shape[1], -1, -1, -1).flatten(0, 1)
+        pixels, frame = pixels.flatten(0, 1), frame.flatten(0, 1)
+    side = pixels.shape[-1]
+    centres = torch.arange(side) + 0.5
+    rows, columns = torch.meshgrid(centres, centres, indexing="ij")
+    places = torch.stack([columns, rows, torch.ones_like(rows)], -1) @ frame[:, None].mT
+    grid = 2 * places / torch.tensor([110, 90]) - 1
+    colours = images.permute(0, 3, 1, 2).float() / 255
+    pasted = torch.nn.functional.grid_sample(colours, grid, padding_mode="border", align_corners=False)
+    # Where a view was moved, its mean colour came in from outside: most of its pixels are compared.
+    error = (pasted - pixels).abs().amax(1).flatten(1)
+    inside = error < 0.06
+    assert inside.float().mean() > 0.7 and error[inside].mean() < 0.01
+    assert (inside.float().mean(1) > 0.3).float().mean() > 0.95
+
+
+def test_twins_look_at_the_same_place_and_share_what_both_draw():
+    recipe = Recipe(
+        "twins",
+        (
+            ViewSpec(Crop(), (Flip(), Jitter(0.8, 0.8, 0.8, 0.2))),
+            ViewSpec(Crop(), (Flip(), Jitter(0.8, 0.8, 0.8, 0.2), Turn((1,))), twin=0),
+            ViewSpec(Crop(), (Flip(), Jitter(0.8, 0.8, 0.8, 0.2))),
+        ),
+    )
+    first, twin, other = make(some_images(), recipe).views
+    assert torch.equal(torch.rot90(first.pixels, 1, (2, 3)), twin.pixels)
+    assert not torch.equal(first.frame, other.frame)
+
+
+@pytest.mark.parametrize("twin", [1, 2, -1])
+def test_a_twin_of_a_view_that_does_not_come_before_it_is_refused(twin):
+    with pytest.raises(TwofoldError, match="twin"):
+        make(some_images(), Recipe("wrong", (ViewSpec(), ViewSpec(twin=twin))))
+
+
+def test_two_tags_are_refused():
+    with pytest.raises(TwofoldError, match="one tag"):
+        make(some_images(), Recipe("tags", (ViewSpec(operations=(Turn(), RandomMask(patch=8))),)))
 
 
 def test_global_random_state_is_left_alone():

@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twofold.core.errors import TwofoldError
-from twofold.core.recipe import Blur, Crop, Flip, Gray, Jitter, Solarize, ViewSpec
+from twofold.core.recipe import Crop, ViewSpec
 from twofold.views.counter import Counter
-from twofold.views.parameters import draw, random_boxes
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.colour import Gray
+from twofold.views.ops.crop import random_boxes
+from twofold.views.ops.flips import Flip
+from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.solarize import Solarize
+from twofold.views.parameters import draw
 
 MANY = np.arange(20_000)
 FULL = ViewSpec(Crop(), (Flip(), Jitter(0.8, 0.4, 1.5, 0.2), Gray(), Blur(), Solarize()))
@@ -87,6 +93,20 @@ def test_images_that_no_crop_fits_give_their_centre(height, width, box):
     assert (boxes_of(Crop(scale=(0.9, 1.0)), height, width, MANY[:20]) == box).all()
 
 
+def test_a_place_in_the_middle_is_a_centre_crop():
+    middle = Crop(scale=(0.25, 0.25), ratio=(1.0, 1.0), top=(0.5, 0.5), left=(0.5, 0.5))
+    assert (boxes_of(middle, 40, 40, MANY[:20]) == [10, 10, 20, 20]).all()
+    corner = Crop(scale=(0.25, 0.25), ratio=(1.0, 1.0), top=(0.0, 0.0), left=(1.0, 1.0))
+    assert (boxes_of(corner, 40, 40, MANY[:20]) == [0, 20, 20, 20]).all()
+    whole = Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0))
+    assert (boxes_of(whole, 30, 50, MANY[:20]) == [0, 10, 30, 30]).all()
+
+
+def test_the_interpolation_of_the_crop_is_in_the_table():
+    assert table_of(FULL).interpolation == "bilinear"
+    assert table_of(ViewSpec(Crop(interpolation="bicubic"))).rows(slice(2)).interpolation == "bicubic"
+
+
 def test_amounts_lie_in_the_ranges_of_the_recipe():
     jitter, _, blur, _ = table_of(FULL).effects
     for name, low, high in [
@@ -145,6 +165,6 @@ def test_draws_of_a_view_are_not_tied_to_each_other():
     assert (tied[4:] < 0.03).all()
 
 
-def test_a_crop_among_the_operations_is_refused():
-    with pytest.raises(TwofoldError, match="one crop"):
-        table_of(ViewSpec(operations=(Crop(),)))
+def test_an_operation_twice_is_refused():
+    with pytest.raises(TwofoldError, match="Gray is there twice"):
+        table_of(ViewSpec(operations=(Gray(), Blur(), Gray(0.5))))

@@ -4,8 +4,32 @@ import dataclasses
 
 import pytest
 
-from twofold.core.recipe import Blur, Crop, Flip, Gray, Jitter, Solarize
-from twofold.views.recipes import C_CIFAR, A, B, C, D, for_channels, for_size, multi_crop, simclr
+from twofold.core.recipe import Crop
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.colour import Gray
+from twofold.views.ops.flips import Flip
+from twofold.views.ops.jitter import AdditiveJitter, Jitter
+from twofold.views.ops.masks import BlockMask, RandomMask
+from twofold.views.ops.noise import GaussianNoise
+from twofold.views.ops.patches import Patches
+from twofold.views.ops.randaugment import RandAugment
+from twofold.views.ops.solarize import Solarize
+from twofold.views.pretext_recipes import CMC, JIGSAW, PIRL, ROTATION, can, ibot
+from twofold.views.recipes import (
+    C_CIFAR,
+    A,
+    B,
+    C,
+    D,
+    E,
+    dino,
+    for_channels,
+    for_size,
+    multi_crop,
+    one_branch,
+    simclr,
+    sizes,
+)
 
 CROP = {"A": (0.2, 1.0), "B": (0.2, 1.0), "C": (0.08, 1.0), "D": (0.08, 1.0)}
 JITTER = {
@@ -63,6 +87,50 @@ def test_multi_crop_keeps_the_globals_and_adds_locals():
     assert {view.crop.scale for view in recipe.expanded[:2]} == {(0.14, 1.0)}
     assert {(view.crop.scale, view.crop.side) for view in recipe.expanded[2:]} == {((0.05, 0.14), 96 / 224)}
     assert {view.operations for view in recipe.expanded} == {C.views[0].operations}
+
+
+def test_infomin_has_randaugment_before_gray():
+    kinds = [type(operation).__name__ for operation in E.views[0].operations]
+    assert kinds == ["Flip", "Jitter", "Blur", "RandAugment", "Gray"]
+    assert found(E, Jitter) == [Jitter(0.8, 0.8, 0.8, 0.2, p=0.8)] * 2
+    assert found(E, RandAugment) == [RandAugment(count=2, magnitude=10.0, noise=0.5, share=0.5)] * 2
+    assert E.views[0].crop.scale == (0.2, 1.0)
+
+
+def test_any_sizes_take_the_operations_of_the_base_in_turn():
+    recipe = sizes(D, [(160 / 224, (0.14, 1.0), 2), (96 / 224, (0.05, 0.14), 4)])
+    assert recipe.globals_ == (0, 1)
+    assert [view.crop.side for view in recipe.expanded] == [160 / 224] * 2 + [96 / 224] * 4
+    assert [view.operations for view in recipe.expanded] == [view.operations for view in D.views] * 3
+
+
+def test_dino_has_asymmetric_globals_and_locals_that_are_blurred_half_of_the_time():
+    recipe = dino()
+    assert recipe.globals_ == (0, 1) and len(recipe.expanded) == 10
+    assert [o.p for o in found(recipe, Blur)] == [1.0, 0.1] + [0.5] * 8
+    assert {view.crop.scale for view in recipe.expanded[:2]} == {(0.4, 1.0)}
+
+
+def test_one_branch_changes_one_of_two_equal_crops():
+    plain, changed = one_branch(Gray(), Blur()).expanded
+    assert plain.operations == (Flip(),) and changed.operations == (Flip(), Gray(), Blur())
+    assert changed.twin == 0 and changed.crop == plain.crop
+
+
+def test_brightness_is_added_in_the_first_version_of_simclr():
+    assert found(simclr(0.5, additive=True), AdditiveJitter) == [AdditiveJitter(0.4, 0.4, 0.4, 0.1)] * 2
+
+
+def test_the_pretext_tasks_have_the_views_of_their_papers():
+    assert [view.operations[1].quarters for view in ROTATION.expanded] == [(0,), (1,), (2,), (3,)]
+    assert [view.twin for view in ROTATION.expanded] == [None, 0, 0, 0]
+    assert [view.operations[-1].keep for view in CMC.expanded] == [(0,), (1, 2)]
+    assert found(PIRL, Patches)[0].permutations == "all"
+    grid = found(JIGSAW, Patches)[0]
+    assert grid.pixels(round(224 * JIGSAW.views[0].crop.side)) == (64, 85, 21, 0)
+    assert [mask.ratio for mask in found(ibot(), BlockMask)] == [(0.1, 0.5)] * 2
+    assert [mask.ratio for mask in found(can(), RandomMask)] == [(0.5, 0.5)] * 2
+    assert found(can(), GaussianNoise)[0].sigma == (0.0, 0.05)
 
 
 def test_gray_images_keep_what_does_not_concern_colour():

@@ -11,10 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twofold.core.errors import TwofoldError
-from twofold.core.recipe import Blur, Crop, Flip, Gray, Jitter, Solarize, ViewSpec
+from twofold.core.recipe import Crop, ViewSpec
 from twofold.views import kernel, render_torch
 from twofold.views.counter import Counter
 from twofold.views.kernel.source import fingerprint
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.colour import Gray
+from twofold.views.ops.flips import Flip
+from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.solarize import Solarize
 from twofold.views.parameters import Effect, ViewTable, draw
 from twofold.views.recipes import A, B, C, D, for_channels, multi_crop
 from twofold.views.render import render
@@ -84,9 +89,8 @@ def test_recipes_are_rendered_as_torch_renders_them(level, recipe, channels, kin
     for position, spec in enumerate(for_channels(recipe, channels).expanded[:4]):
         of = table_of(spec, images, round(50 * spec.crop.side), seed=position)
         got, expected = render_kernel(images, of, level), render_torch.render(images, of)
-        assert_close(got.pixels, expected.pixels, thresholds=recipe is D)
-        assert torch.equal(got.frame, expected.frame)
-        assert got.pixels.is_contiguous(memory_format=torch.channels_last)
+        assert_close(got, expected.pixels, thresholds=recipe is D)
+        assert got.is_contiguous(memory_format=torch.channels_last)
 
 
 @at_every_level
@@ -95,7 +99,7 @@ def test_all_operations_are_those_of_the_slow_twins(level, channels):
     images = mixed_images(channels)
     (spec,) = for_channels(dataclasses.replace(C, views=(ALL,)), channels).views
     of = table_of(spec, images, 47)
-    assert_close(render_kernel(images, of, level).pixels, slow(images, of), thresholds=True)
+    assert_close(render_kernel(images, of, level), slow(images, of), thresholds=True)
 
 
 @at_every_level
@@ -106,7 +110,7 @@ def test_each_step_of_the_jitter_may_come_first_or_last(level, step):
     for order in ([step, *rest], [*rest, step]):
         drawn = {"brightness": 1.7, "contrast": 0.3, "saturation": 1.6, "hue": -0.35, "order": order}
         of = table(20, [[0, 0, 20, 20]] * 4, everywhere(JITTER, 4, **drawn))
-        assert_close(render_kernel(images, of, level).pixels, slow(images, of))
+        assert_close(render_kernel(images, of, level), slow(images, of))
 
 
 @at_every_level
@@ -115,14 +119,14 @@ def test_each_step_of_the_jitter_may_come_first_or_last(level, step):
 def test_blur_is_that_of_the_slow_twin(level, side, sigma):
     images = some_images(1, side, side)
     of = table(side, [[0, 0, side, side]], everywhere(Blur(), 1, sigma=sigma))
-    assert_close(render_kernel(images, of, level).pixels, slow(images, of))
+    assert_close(render_kernel(images, of, level), slow(images, of))
 
 
 @needs_kernel
 def test_an_uncropped_image_keeps_every_colour_exactly():
     images = torch.arange(256, dtype=torch.uint8).view(1, 16, 16, 1).expand(-1, -1, -1, 3).contiguous()
     view = render_kernel(images, table(16, [[0, 0, 16, 16]]), LEVELS[-1])
-    assert torch.equal(view.pixels, images.permute(0, 3, 1, 2).float() / 255)
+    assert torch.equal(view, images.permute(0, 3, 1, 2).float() / 255)
 
 
 @at_every_level
@@ -134,7 +138,7 @@ def test_any_box_of_any_image_is_resized_as_by_the_slow_twin(level, data, channe
     box = [data.draw(st.integers(0, height - tall)), data.draw(st.integers(0, width - wide)), tall, wide]
     images = some_images(1, height, width, channels)
     of = table(side, [box], flip=flip)
-    assert_close(render_kernel(images, of, level).pixels, slow(images, of))
+    assert_close(render_kernel(images, of, level), slow(images, of))
 
 
 @at_every_level
@@ -144,7 +148,7 @@ def test_very_long_images_and_a_side_of_one_are_no_exception(level):
     expected = render_torch.resize_each(
         list(images), torch.tensor([[0, 0, 2, 100_000]]), torch.tensor([False]), 1
     )
-    torch.testing.assert_close(view.pixels, expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(view, expected, atol=1e-4, rtol=0)
 
 
 @needs_kernel
@@ -166,8 +170,8 @@ def test_bfloat16_is_float32_rounded_to_nearest_even_in_either_order(level, memo
     images = some_images(6, 40, 40, channels)
     (spec,) = for_channels(dataclasses.replace(C, views=(ALL,)), channels).views
     of = table_of(spec, images, 33)
-    wide = render_kernel(images, of, level).pixels
-    half = render_kernel(images, of, level, torch.bfloat16, memory_format).pixels
+    wide = render_kernel(images, of, level)
+    half = render_kernel(images, of, level, torch.bfloat16, memory_format)
     assert torch.equal(half, wide.bfloat16())
     assert half.is_contiguous(memory_format=memory_format)
 
@@ -251,19 +255,19 @@ def test_memory_with_gaps_and_memory_that_may_not_be_written_are_refused():
 def test_images_with_gaps_in_memory_are_rendered():
     images = some_images(4, 30, 60)
     of = table_of(ALL, images[:, :, :30], 16)
-    expected = render_kernel(images[:, :, :30].contiguous(), of, LEVELS[-1]).pixels
-    assert torch.equal(render_kernel(images[:, :, :30], of, LEVELS[-1]).pixels, expected)
-    assert torch.equal(render_kernel(list(images[:, :, :30]), of, LEVELS[-1]).pixels, expected)
+    expected = render_kernel(images[:, :, :30].contiguous(), of, LEVELS[-1])
+    assert torch.equal(render_kernel(images[:, :, :30], of, LEVELS[-1]), expected)
+    assert torch.equal(render_kernel(list(images[:, :, :30]), of, LEVELS[-1]), expected)
 
 
 @at_every_level
 def test_threads_change_no_bit(level):
     images = some_images(70, 40, 40)
     of = table_of(ALL, images, 30)
-    alone = render_kernel(images, of, level).pixels
+    alone = render_kernel(images, of, level)
     torch.set_num_threads(3)
-    assert torch.equal(render_kernel(images, of, level).pixels, alone)
-    assert torch.equal(render_kernel(list(images), of, level).pixels, alone)
+    assert torch.equal(render_kernel(images, of, level), alone)
+    assert torch.equal(render_kernel(list(images), of, level), alone)
     with pytest.raises(ValueError, match="leaves"):
         render_kernel(images, dataclasses.replace(of, boxes=of.boxes + 40), level)
 
@@ -276,7 +280,7 @@ def test_a_thread_that_has_rendered_large_views_renders_small_ones_as_any_other(
 
     def work(name, tables):
         for of in tables:
-            found[name] = render_kernel(images, of, level).pixels
+            found[name] = render_kernel(images, of, level)
 
     for name, tables in {"fresh": [small], "used": [large, small]}.items():
         thread = threading.Thread(target=work, args=(name, tables))
@@ -304,7 +308,7 @@ def test_the_kernel_knows_all_of_the_operations_it_claims():
         Gray: {"p"},
         Blur: {"p", "sigma"},
         Solarize: {"p", "threshold"},
-        ViewTable: {"side", "boxes", "flip", "effects"},
+        ViewTable: {"side", "boxes", "flip", "effects", "interpolation"},
     }
 
 

@@ -4,6 +4,12 @@ import torch
 
 from twofold.core.recipe import Crop, Recipe, ViewSpec
 from twofold.views.maker import ViewMaker
+from twofold.views.ops.affine import Rotate
+from twofold.views.ops.channels import Channels
+from twofold.views.ops.flips import Turn
+from twofold.views.ops.masks import RandomMask
+from twofold.views.ops.patches import Patches
+from twofold.views.ops.tones import Invert
 from twofold.views.recipes import C, multi_crop
 from twofold.views.sheet import CAPTION, CELL, COLOURS, GAP, contact_sheet
 
@@ -48,6 +54,47 @@ def test_each_views_box_is_drawn_in_its_own_colour_where_its_frame_says():
         expected = [top, top + 32 * scale_y - 1, left, left + 32 * scale_x - 1]
         found = [rows.min(), rows.max(), columns.min(), columns.max()]
         assert found == pytest.approx(expected, abs=2)
+
+
+def test_patches_are_shown_in_a_grid_of_pictures():
+    images = torch.full((1, 96, 96, 3), 200, dtype=torch.uint8)
+    recipe = Recipe("patches", (ViewSpec(operations=(Patches(permutations="all"), Invert(p=0.5))),))
+    shown = cell(sheet_of(images, recipe), 0, 1)
+    middles = [CELL // 6, CELL // 2, 5 * CELL // 6]
+    colours = {int(shown[y, x, 0]) for y in middles for x in middles}
+    assert colours == {200, 55}
+    assert (shown[CELL // 3, ::4] > 210).any()
+
+
+def test_every_patch_is_outlined_in_the_original():
+    images = torch.zeros(1, 96, 96, 3, dtype=torch.uint8)
+    whole = Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0))
+    grid = Patches(grid=2, side=0.3, gap=0.2, jitter=0.0)
+    original = cell(sheet_of(images, Recipe("patches", (ViewSpec(whole, (grid,)),))), 0, 0)
+    lines = original.any(axis=2)[:, CELL // 4]
+    assert ((np.diff(lines.astype(int)) == 1).sum()) == 4
+
+
+def test_two_channels_are_two_gray_pictures_and_masks_are_dark():
+    images = torch.full((1, 32, 32, 3), 100, dtype=torch.uint8)
+    split = sheet_of(images, Recipe("split", (ViewSpec(operations=(Channels((0, 1)),)),)))
+    shown = cell(split, 0, 1)
+    assert (shown[CELL // 2, :: CELL // 8] == 100).all() and (shown[4] == 255).all()
+    masked = sheet_of(images, Recipe("mask", (ViewSpec(operations=(RandomMask((0.5, 0.5), patch=8),)),)))
+    shown = cell(masked, 0, 1)
+    assert ((shown == 25).mean(), (shown == 100).mean()) == (0.5, 0.5)
+
+
+def test_a_turned_view_is_outlined_where_it_looks():
+    images = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
+    middle = Crop(scale=(0.25, 0.25), ratio=(1.0, 1.0), top=(0.5, 0.5), left=(0.5, 0.5))
+    turned = Recipe("turned", (ViewSpec(middle, (Turn((1,)), Rotate(45.0))),))
+    outline = cell(sheet_of(images, turned), 0, 0).any(axis=2)
+    maker = ViewMaker(turned, seed=0, view_size=32, channels=3)
+    frame = maker(images, np.arange(1), 0).views[0].frame[0].numpy()
+    for corner in ([0, 0, 1], [32, 0, 1], [32, 32, 1], [0, 32, 1]):
+        x, y = (2 * frame @ corner).round().astype(int)
+        assert outline[y - 2 : y + 3, x - 2 : x + 3].any()
 
 
 def test_images_of_any_shape_fit_their_cells():

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import Method
 from twofold.core.precision import full_precision
-from twofold.core.recipe import Crop, Flip, Recipe, ViewSpec
+from twofold.core.recipe import Crop, Recipe, ViewSpec
 from twofold.core.source import Images
 from twofold.data.screen import Screen
 from twofold.evaluations._features import as_channels
@@ -21,6 +21,7 @@ from twofold.train.loop import Training, fit
 from twofold.train.optim import OptimizerSpec, make_optimizer
 from twofold.train.stream import Stream
 from twofold.views.maker import ViewMaker
+from twofold.views.ops.flips import Flip
 
 _OPTIMIZER = OptimizerSpec(optimizer="adamw", lr=3e-4, weight_decay=0.01, warmup=0.1)
 _BATCH = 64

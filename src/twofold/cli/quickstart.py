@@ -79,7 +79,6 @@ def _about(source: "Source") -> str:
 
 def _judge(folder: "RunFolder", source: "Source", engine: "Engine", seed: int) -> list["Score"]:
     """All protocols for all subjects; labels are used here for the first time."""
-    from twofold.core.recipe import from_json
     from twofold.data.screen import Screen
     from twofold.evaluations._from_scratch import FromScratch
     from twofold.evaluations._judge import judge
@@ -88,6 +87,7 @@ def _judge(folder: "RunFolder", source: "Source", engine: "Engine", seed: int) -
     from twofold.evaluations.few_labels import FewLabels
     from twofold.evaluations.knn import Knn
     from twofold.evaluations.linear import Linear
+    from twofold.views.plain import from_json
 
     run = folder.run
     task = make_task(source, seed=seed)

@@ -15,6 +15,9 @@ def parser() -> "ArgumentParser":
     parser = ArgumentParser(prog="twofold views", description=SUMMARY)
     parser.add_argument("data", type=str, help="folder, zip, tar, npy, npz or name")
     parser.add_argument("--method", type=str, default="simclr", help="whose views (twofold list methods)")
+    parser.add_argument(
+        "--recipe", type=str, help="a recipe by name (see views/recipes.py), not the method's"
+    )
     parser.add_argument("--size", type=int, help="side of a global view in pixels")
     parser.add_argument("--images", type=int, default=8, help="how many images")
     parser.add_argument("--seed", type=int, default=0, help="of images and views")
@@ -37,7 +40,9 @@ def run(args: "Namespace") -> int:
     engine = Engine.start()
     source = open_source(args.data)
     images = pretraining_images(source)
-    request = Request(method=args.method, size=args.size, view_size=args.size, seed=args.seed)
+    request = Request(
+        method=args.method, recipe=args.recipe, size=args.size, view_size=args.size, seed=args.seed
+    )
     resolved = resolve(request, source, len(images), accelerator=engine.device.type != "cpu")
     maker = ViewMaker(resolved.recipe, seed=args.seed, view_size=resolved.view_size, channels=source.channels)
     rows = Stream(images, maker, 1, args.seed).order(0)[: args.images]

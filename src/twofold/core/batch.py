@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from jaxtyping import Float, Int, Num
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 
@@ -19,7 +19,7 @@ class View(NamedTuple):
 
     pixels: Float[Tensor, "b *p c h w"]
     frame: Float[Tensor, "b *p 2 3"]
-    tag: Num[Tensor, "b ..."] | None = None
+    tag: Shaped[Tensor, "b ..."] | None = None
 
 
 class Batch(NamedTuple):

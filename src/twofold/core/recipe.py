@@ -1,76 +1,71 @@
 """A recipe says, as plain data, how the views of an image are drawn.
 
-The papers' recipes are in ``twofold.views.recipes``; how a recipe is drawn and rendered is in
-``twofold.views``. Here is only what a recipe *is*, because methods declare one and runs hash it.
+The papers' recipes are in ``twofold.views.recipes``, the operations in ``twofold.views.ops``. Here is
+only what a recipe *is*, because methods declare one and runs hash it.
 """
 
 import dataclasses
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+Interpolation = Literal["bilinear", "bicubic"]
+
+
+@runtime_checkable
+class Operation(Protocol):
+    """What is done to a view: a frozen dataclass whose fields are its ranges, in a file of ``views/ops``.
+
+    Among the values that ``draw`` returns, two names have a meaning of their own. ``move`` is the affine
+    map from the coordinates of the changed view to those of the view before, in pixels with the origin at
+    the top-left corner of the top-left pixel: it is taken into the view's frame. ``tag`` becomes the tag
+    of the view. An operation on colours may have a method ``without_colour()``, which returns what is left
+    of it for gray images: an operation or None.
+    """
+
+    @property
+    def p(self) -> float:
+        """Probability with which it is done to an image; what changes the shape is done to all."""
+        ...
+
+    def draw(self, counter: Any, side: int) -> Mapping[str, Shaped[np.ndarray, "n ..."]]:
+        """The random parameters of ``n`` images, by name.
+
+        Args:
+            counter: A ``views.counter.Counter`` of those images.
+            side: Height and width of the view in pixels.
+        """
+        ...
+
+    @property
+    def apply(self) -> Callable[..., Float[Tensor, "n ..."]]:
+        """Called with images ``n c h w`` in [0, 1] and the values; changes neither, returns new images."""
+        ...
 
 
 @dataclass(frozen=True)
 class Crop:
-    """Random resized crop.
+    """Random resized crop, antialiased.
 
     Args:
         scale: Range of the crop's area as a share of the image's.
         ratio: Range of width / height, drawn log-uniformly.
         side: Side of the view as a share of the run's view size (96-pixel local crops: 96 / 224).
+        top: Range of the crop's place as a share of the room above and below it: (0.5, 0.5) is the middle.
+        left: The same for the room at its sides.
+        interpolation: The filter: a triangle, or Keys' cubic with a = -0.5.
     """
 
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     side: float = 1.0
-
-
-@dataclass(frozen=True)
-class Flip:
-    """Horizontal mirror with probability ``p``."""
-
-    p: float = 0.5
-
-
-@dataclass(frozen=True)
-class Jitter:
-    """Brightness, contrast and saturation by a factor in ``1 ± value``, hue by a turn in ``± value``.
-
-    The four are applied in a random order, all of them or (with probability ``1 - p``) none.
-    """
-
-    brightness: float
-    contrast: float
-    saturation: float
-    hue: float
-    p: float = 0.8
-
-
-@dataclass(frozen=True)
-class Gray:
-    """All channels replaced by the luma, with probability ``p``."""
-
-    p: float = 0.2
-
-
-@dataclass(frozen=True)
-class Blur:
-    """Gaussian blur with probability ``p``: kernel a tenth of the side, sigma in pixels at a side of 224."""
-
-    p: float = 0.5
-    sigma: tuple[float, float] = (0.1, 2.0)
-
-
-@dataclass(frozen=True)
-class Solarize:
-    """Values at or above ``threshold`` (of 1) are inverted, with probability ``p``."""
-
-    p: float = 0.2
-    threshold: float = 128 / 255
-
-
-Operation = Crop | Flip | Jitter | Gray | Blur | Solarize
+    top: tuple[float, float] = (0.0, 1.0)
+    left: tuple[float, float] = (0.0, 1.0)
+    interpolation: Interpolation = "bilinear"
 
 
 @dataclass(frozen=True)
@@ -79,15 +74,25 @@ class ViewSpec:
 
     Args:
         crop: Where the view looks.
-        operations: Applied in this order; an operation may appear once.
+        operations: Applied in this order; an operation may appear once (and once more after ``Patches``).
         count: How many views are drawn like this.
         local: A small query-only view, which never makes a target (multi-crop).
+        twin: Position of an earlier view whose random numbers this one shares: the same crop where both
+            crop alike, the same mirror, the same colours, as far as both have the operation.
     """
 
     crop: Crop = Crop()
     operations: tuple[Operation, ...] = ()
     count: int = 1
     local: bool = False
+    twin: int | None = None
+
+    def __str__(self) -> str:
+        count = f"{self.count} x " if self.count > 1 else ""
+        words = [_in_words(self.crop), *map(_in_words, self.operations)]
+        local = " [local]" if self.local else ""
+        twin = "" if self.twin is None else f" [twin of {self.twin}]"
+        return count + " > ".join(words) + local + twin
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,9 @@ class Recipe:
 
     name: str
     views: tuple[ViewSpec, ...]
+
+    def __str__(self) -> str:
+        return "\n".join([self.name, *(f"  {view}" for view in self.views)])
 
     @property
     def expanded(self) -> tuple[ViewSpec, ...]:
@@ -109,41 +117,30 @@ class Recipe:
 
     def without(self, *kinds: type) -> "Recipe":
         """The same recipe without some kinds of operation, as ``recipe.without(Blur)``."""
-        return dataclasses.replace(
-            self,
-            views=tuple(
-                dataclasses.replace(
-                    view,
-                    operations=tuple(o for o in view.operations if not isinstance(o, kinds)),
-                )
-                for view in self.views
-            ),
+        return self.each(lambda operation: None if isinstance(operation, kinds) else operation)
+
+    def each(self, change: Callable[[Operation], Operation | None]) -> "Recipe":
+        """The same recipe with every operation changed, or left out where ``change`` gives None."""
+        views = tuple(
+            dataclasses.replace(
+                view, operations=tuple(o for o in map(change, view.operations) if o is not None)
+            )
+            for view in self.views
         )
+        return dataclasses.replace(self, views=views)
 
 
-_KINDS = {kind.__name__: kind for kind in (Flip, Jitter, Gray, Blur, Solarize)}
+def _in_words(part: Any) -> str:
+    """``Blur(p=0.5)``: the class, ``p`` or ``scale``, and the fields that are not at their default."""
+    fields = [
+        f"{f.name}={_rounded(getattr(part, f.name))}"
+        for f in dataclasses.fields(part)
+        if f.name in ("p", "scale") or getattr(part, f.name) != f.default
+    ]
+    return f"{type(part).__name__}({', '.join(fields)})"
 
 
-def to_json(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as plain data for a run's spec; an operation is ``{"Jitter": {...}}``."""
-    views = []
-    for view in recipe.views:
-        plain = dataclasses.asdict(view)
-        plain["operations"] = [{type(o).__name__: dataclasses.asdict(o)} for o in view.operations]
-        views.append(plain)
-    return {"name": recipe.name, "views": json.loads(json.dumps(views))}
-
-
-def from_json(plain: Mapping[str, Any]) -> Recipe:
-    """The recipe that ``to_json`` described."""
-    views = []
-    for view in plain["views"]:
-        operations = tuple(
-            _KINDS[kind](**_tuples(o)) for each in view["operations"] for kind, o in each.items()
-        )
-        views.append(ViewSpec(Crop(**_tuples(view["crop"])), operations, view["count"], view["local"]))
-    return Recipe(plain["name"], tuple(views))
-
-
-def _tuples(plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+def _rounded(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_rounded, value))})"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

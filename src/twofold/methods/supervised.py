@@ -8,9 +8,10 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.core.precision import cast_up
-from twofold.core.recipe import Crop, Flip, Recipe, ViewSpec
+from twofold.core.recipe import Crop, Recipe, ViewSpec
 from twofold.nn.encoder import Encoder
 from twofold.nn.norm import synchronise
+from twofold.views.ops.flips import Flip
 
 
 class Supervised(Method):

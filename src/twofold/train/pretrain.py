@@ -19,7 +19,6 @@ from twofold.core import registry
 from twofold.core.batch import Progress, Step
 from twofold.core.errors import TwofoldError
 from twofold.core.method import Method
-from twofold.core.recipe import from_json, to_json
 from twofold.core.run import Run, RunFolder
 from twofold.core.source import Images, Source
 from twofold.data.splits import pretraining_images
@@ -34,6 +33,7 @@ from twofold.train.resolve import Request, Resolved, resolve
 from twofold.train.stream import Stream
 from twofold.views.kernel import renderer
 from twofold.views.maker import ViewMaker
+from twofold.views.plain import from_json, to_json
 from twofold.views.sheet import contact_sheet
 
 

@@ -13,6 +13,7 @@ from twofold.core.recipe import Recipe
 from twofold.core.source import Source
 from twofold.train.defaults import Defaults, choose
 from twofold.train.optim import OptimizerSpec
+from twofold.views.asked import asked
 from twofold.views.recipes import for_size
 
 
@@ -27,6 +28,8 @@ class Request:
         encoder: Architecture (twofold list encoders).
         size: Side in pixels at which images are embedded.
         view_size: Side of a global training view in pixels.
+        recipe: How views are made, instead of the method's own way: the name of a recipe, or in YAML a
+            recipe with changes or a whole one (see views/asked.py).
         min_scale: Smallest area of a global view's crop, as a share of the image.
         epochs: Length of the training in passes over the data.
         minutes: Length of the training in minutes on this machine.
@@ -44,6 +47,7 @@ class Request:
     encoder: str | None = None
     size: int | None = None
     view_size: int | None = None
+    recipe: str | dict[str, Any] | None = None
     min_scale: float | None = None
     epochs: float | None = None
     minutes: float | None = None
@@ -115,7 +119,7 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         encoder=pick("encoder", defaults.encoder),
         size=defaults.size,
         view_size=view_size,
-        recipe=_recipe(preset.get("recipe", method.views), view_size, request.min_scale),
+        recipe=_recipe(request, preset.get("recipe", method.views), view_size),
         optimizer=optimizer,
         batch_size=batch_size,
         epochs=epochs,
@@ -138,8 +142,9 @@ def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaul
     return method.presets.get(asked or defaults.preset, {})
 
 
-def _recipe(recipe: Recipe, view_size: int, min_scale: float | None) -> Recipe:
-    recipe = for_size(recipe, view_size)
+def _recipe(request: Request, own: Recipe, view_size: int) -> Recipe:
+    recipe = for_size(own, view_size) if request.recipe is None else asked(request.recipe, view_size)
+    min_scale = request.min_scale
     if min_scale is None:
         return recipe
     views = tuple(

@@ -27,7 +27,7 @@ class ViewMaker:
         channels: Of the images: 1 or 3.
 
     Raises:
-        TwofoldError: If there is another number of channels.
+        TwofoldError: If there is another number of channels, or a twin of a view that is not there.
     """
 
     def __init__(self, recipe: Recipe, *, seed: int, view_size: int, channels: int) -> None:
@@ -36,6 +36,7 @@ class ViewMaker:
         self.recipe = for_channels(recipe, channels)
         self.seed = seed
         self.view_size = view_size
+        self._sources = _sources(self.recipe)
 
     def __call__(self, images: Pixels, items: Int[np.ndarray, " b"], epoch: int) -> Batch:
         """All views of some images.
@@ -47,14 +48,27 @@ class ViewMaker:
         """
         sizes = _sizes(images)
         views = tuple(
-            self._view(view, Counter(self.seed, epoch, position, items), images, sizes)
-            for position, view in enumerate(self.recipe.expanded)
+            self._view(view, Counter(self.seed, epoch, source, items), images, sizes)
+            for source, view in zip(self._sources, self.recipe.expanded, strict=True)
         )
         return Batch(views, torch.tensor(items, dtype=torch.int64), torch.from_numpy(sizes))
 
     def _view(self, view: ViewSpec, counter: Counter, images: Pixels, sizes: Int[np.ndarray, "b 2"]) -> View:
         side = max(1, round(self.view_size * view.crop.side))
         return render(images, draw(view, side, sizes, counter))
+
+
+def _sources(recipe: Recipe) -> list[int]:
+    """Whose random numbers each view takes: its own, or those of the view whose twin it is."""
+    sources: list[int] = []
+    for position, view in enumerate(recipe.expanded):
+        if view.twin is not None and not 0 <= view.twin < position:
+            raise TwofoldError(
+                f"view {position} of recipe {recipe.name} cannot be the twin of view {view.twin}: "
+                "a twin comes after its original, and positions start at 0"
+            )
+        sources.append(position if view.twin is None else sources[view.twin])
+    return sources
 
 
 def _sizes(images: Pixels) -> Int[np.ndarray, "b 2"]:

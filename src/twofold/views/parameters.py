@@ -4,42 +4,38 @@ A table says everything about a view but the pixels, so that each renderer of th
 the same view.
 """
 
-import itertools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import assert_never
 
 import numpy as np
-from jaxtyping import Bool, Int, Shaped
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
 
 from twofold.core.errors import TwofoldError
-from twofold.core.recipe import Blur, Crop, Flip, Gray, Jitter, Solarize, ViewSpec
+from twofold.core.recipe import Interpolation, Operation, ViewSpec
 from twofold.views.counter import Counter
+from twofold.views.ops.crop import random_boxes
+from twofold.views.ops.flips import Flip
+from twofold.views.ops.geometry import frames
+from twofold.views.ops.patches import Patches
 
-CROP_ATTEMPTS = 10
-
-ORDERS = np.array(list(itertools.permutations(range(4))), dtype=np.int64)
-"""The 24 orders of brightness (0), contrast (1), saturation (2) and hue (3)."""
-
-
-Recolouring = Jitter | Gray | Blur | Solarize
-"""The operations that leave every pixel where it is."""
+Values = Mapping[str, Shaped[np.ndarray, "b ..."]]
 
 
 @dataclass(frozen=True)
 class Effect:
-    """An operation on colours, with what was drawn for each image.
+    """An operation, with what was drawn for each image, or for each of its ``p`` patches.
 
     Args:
         operation: What is done.
-        chosen: Which images it is done to.
+        chosen: Which images or patches it is done to.
         values: Its parameters by name, for all images, chosen or not.
     """
 
-    operation: Recolouring
-    chosen: Bool[np.ndarray, " b"]
-    values: Mapping[str, Shaped[np.ndarray, "b ..."]]
+    operation: Operation
+    chosen: Bool[np.ndarray, "b *p"]
+    values: Values
 
     def rows(self, some: slice) -> "Effect":
         """The same for some of the images."""
@@ -52,16 +48,18 @@ class ViewTable:
     """One view of each image of a batch.
 
     Args:
-        side: Height and width of the view in pixels.
+        side: Height and width of the view in pixels, before it is cut into patches.
         boxes: Top, left, height and width of the crop in pixels of the image.
         flip: Whether the crop is mirrored left to right.
-        effects: Operations on colours in their order.
+        effects: What is done after that, in this order.
+        interpolation: How the crop is resized.
     """
 
     side: int
     boxes: Int[np.ndarray, "b 4"]
     flip: Bool[np.ndarray, " b"]
     effects: tuple[Effect, ...]
+    interpolation: Interpolation = "bilinear"
 
     def __len__(self) -> int:
         return len(self.flip)
@@ -69,11 +67,28 @@ class ViewTable:
     def rows(self, some: slice) -> "ViewTable":
         """The same for some of the images."""
         effects = tuple(effect.rows(some) for effect in self.effects)
-        return ViewTable(self.side, self.boxes[some], self.flip[some], effects)
+        return ViewTable(self.side, self.boxes[some], self.flip[some], effects, self.interpolation)
+
+    def frame(self) -> Float[Tensor, "b *p 2 3"]:
+        """Affine maps from the pixel coordinates of the view, or of its patches, to those of the image."""
+        frame = frames(self.boxes, self.flip, self.side)
+        for effect in self.effects:
+            if "move" in effect.values:
+                frame = _after(frame, effect.values["move"])
+        return frame
+
+    def tag(self) -> Shaped[Tensor, "b ..."] | None:
+        """What the operations tell about each image, where one does."""
+        for effect in self.effects:
+            if "tag" in effect.values:
+                return torch.from_numpy(effect.values["tag"])
+        return None
 
 
 def draw(view: ViewSpec, side: int, sizes: Int[np.ndarray, "b 2"], counter: Counter) -> ViewTable:
     """Draws the parameters of one view.
+
+    A mirror is part of the crop, wherever it stands among the operations on the whole view.
 
     Args:
         view: How it is made.
@@ -82,73 +97,60 @@ def draw(view: ViewSpec, side: int, sizes: Int[np.ndarray, "b 2"], counter: Coun
         counter: The random numbers of this view of these images.
 
     Raises:
-        TwofoldError: If the view has a second crop among its operations.
+        TwofoldError: If an operation appears twice, or two operations tag the view.
     """
+    _check(view)
     flip = np.zeros(len(sizes), dtype=bool)
-    effects = []
+    effects: list[Effect] = []
+    shape: tuple[int, ...] = (len(sizes),)
+    inner, inner_side = counter, side
     for operation in view.operations:
-        match operation:
-            case Flip():
-                flip = counter.uniform("flip") < operation.p
-            case Crop():
-                raise TwofoldError("a view has one crop, its own: remove Crop from its operations")
-            case _:
-                effects.append(_effect(operation, counter))
-    return ViewTable(side, random_boxes(view.crop, sizes, counter), flip, tuple(effects))
+        if isinstance(operation, Flip) and inner is counter:
+            flip = counter.uniform("flip") < operation.p
+            continue
+        effects.append(_effect(operation, inner, inner_side, shape))
+        if isinstance(operation, Patches):
+            shape, inner = (len(sizes), operation.count), counter.patches(operation.count)
+            inner_side = operation.pixels(side).side
+    boxes = random_boxes(view.crop, sizes, counter)
+    table = ViewTable(side, boxes, flip, tuple(effects), view.crop.interpolation)
+    if sum("tag" in effect.values for effect in effects) > 1:
+        raise TwofoldError(f"a view has one tag, but several operations set it: {view}")
+    return table
 
 
-def random_boxes(crop: Crop, sizes: Int[np.ndarray, "b 2"], counter: Counter) -> Int[np.ndarray, "b 4"]:
-    """Crops of random area, aspect and place: top, left, height, width in whole pixels.
-
-    Area uniform in ``scale`` times the image's, width / height log-uniform in ``ratio``, sides rounded;
-    tried up to ten times until the crop fits. Where none fits: the largest centred crop whose aspect is
-    the image's own, clamped to ``ratio``. These are the semantics of torchvision's RandomResizedCrop.
-
-    Reference:
-        Szegedy et al., CVPR 2015 (1409.4842), section 6.
-    """
-    boxes = _central_boxes(crop, sizes)
-    log_ratio = math.log(crop.ratio[0]), math.log(crop.ratio[1])
-    pending = np.arange(len(sizes))
-    for attempt in range(CROP_ATTEMPTS):
-        some = counter.only(pending)
-        height, width = sizes[pending].T
-        area = height * width * some.between(*crop.scale, "crop.area", attempt)
-        ratio = np.exp(some.between(*log_ratio, "crop.ratio", attempt))
-        tall = np.rint(np.sqrt(area / ratio)).astype(np.int64)
-        wide = np.rint(np.sqrt(area * ratio)).astype(np.int64)
-        top = np.floor((height - tall + 1) * some.uniform("crop.top", attempt)).astype(np.int64)
-        left = np.floor((width - wide + 1) * some.uniform("crop.left", attempt)).astype(np.int64)
-        fits = (tall > 0) & (tall <= height) & (wide > 0) & (wide <= width)
-        boxes[pending[fits]] = np.stack([top, left, tall, wide], axis=1)[fits]
-        pending = pending[~fits]
-        if not len(pending):
-            break
-    return boxes
-
-
-def _central_boxes(crop: Crop, sizes: Int[np.ndarray, "b 2"]) -> Int[np.ndarray, "b 4"]:
-    height, width = sizes.T
-    narrowest, widest = crop.ratio
-    tall = np.minimum(height, np.rint(width / narrowest)).clip(1).astype(np.int64)
-    wide = np.minimum(width, np.rint(height * widest)).clip(1).astype(np.int64)
-    return np.stack([(height - tall) // 2, (width - wide) // 2, tall, wide], axis=1)
-
-
-def _effect(operation: Recolouring, counter: Counter) -> Effect:
-    values: dict[str, Shaped[np.ndarray, "b ..."]] = {}
-    match operation:
-        case Jitter():
-            for name in ("brightness", "contrast", "saturation"):
-                reach = getattr(operation, name)
-                values[name] = counter.between(max(0.0, 1 - reach), 1 + reach, f"jitter.{name}")
-            values["hue"] = counter.between(-operation.hue, operation.hue, "jitter.hue")
-            values["order"] = ORDERS[(len(ORDERS) * counter.uniform("jitter.order")).astype(np.int64)]
-        case Blur():
-            values["sigma"] = counter.between(*operation.sigma, "blur.sigma")
-        case Gray() | Solarize():
-            pass
-        case _:
-            assert_never(operation)
+def _effect(operation: Operation, counter: Counter, side: int, shape: tuple[int, ...]) -> Effect:
     slot = f"{type(operation).__name__.lower()}.apply"
-    return Effect(operation, counter.uniform(slot) < operation.p, values)
+    chosen = counter.uniform(slot) < operation.p
+    values = dict(operation.draw(counter, side))
+    if "move" in values:
+        values["move"] = np.where(_beside(chosen, values["move"]), values["move"], np.eye(2, 3))
+    if "tag" in values:
+        values["tag"] = np.where(_beside(chosen, values["tag"]), values["tag"], np.zeros_like(values["tag"]))
+    values = {name: value.reshape(*shape, *value.shape[1:]) for name, value in values.items()}
+    return Effect(operation, chosen.reshape(shape), values)
+
+
+def _beside(chosen: Bool[np.ndarray, " n"], values: Shaped[np.ndarray, "n ..."]) -> Bool[np.ndarray, "n ..."]:
+    return chosen.reshape(-1, *[1] * (values.ndim - 1))
+
+
+def _after(
+    frame: Float[Tensor, "b *p 2 3"], move: Float[np.ndarray, "b *q 2 3"]
+) -> Float[Tensor, "b *q 2 3"]:
+    """The frame of a view that was moved inside its old frame."""
+    moved = torch.from_numpy(move).to(frame.dtype)
+    if moved.ndim > frame.ndim:
+        frame = frame[:, None]
+    turned = frame[..., :2] @ moved[..., :2]
+    place = frame[..., :2] @ moved[..., 2:] + frame[..., 2:]
+    return torch.cat([turned, place], dim=-1)
+
+
+def _check(view: ViewSpec) -> None:
+    names = [type(operation).__name__ for operation in view.operations]
+    cut = names.index("Patches") + 1 if "Patches" in names else len(names)
+    for part in (names[:cut], names[cut:]):
+        for name in part:
+            if part.count(name) > 1:
+                raise TwofoldError(f"a view has each operation once, but {name} is there twice: {view}")

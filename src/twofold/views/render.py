@@ -19,12 +19,14 @@ def render(images: Pixels, table: ViewTable) -> View:
         table: What was drawn for each of them.
 
     Returns:
-        Pixels in float32 in channels-last order, and frames, on the device of the images.
+        Pixels in float32 in channels-last order, frames and tags, on the device of the images.
     """
     level = kernel.chosen() if images[0].device.type == "cpu" else None
-    if level is None:
+    if level is None or table.interpolation not in render_kernel.INTERPOLATIONS:
         return render_torch.render(images, table)
     known = tuple(takewhile(lambda effect: isinstance(effect.operation, render_kernel.KNOWN), table.effects))
-    view = render_kernel.render(images, replace(table, effects=known), level)
-    render_torch.recolour(view.pixels, table.effects[len(known) :])
-    return view
+    pixels = render_kernel.render(images, replace(table, effects=known), level)
+    rest = table.effects[len(known) :]
+    if rest:
+        pixels = render_torch.changed(pixels.__getitem__, table, rest, pixels.device)
+    return View(pixels, table.frame(), table.tag())

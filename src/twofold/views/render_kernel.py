@@ -7,19 +7,22 @@ from os import getpid
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int32, Shaped, UInt8
+from jaxtyping import Float, Float32, Int32, Shaped, UInt8
 from torch import Tensor
 
-from twofold.core.batch import View
-from twofold.core.recipe import Blur, Gray, Jitter, Solarize
 from twofold.core.source import Pixels
 from twofold.views.kernel import Level, library
-from twofold.views.ops.blur import REFERENCE_SIDE
-from twofold.views.ops.geometry import frames
+from twofold.views.ops.blur import REFERENCE_SIDE, Blur
+from twofold.views.ops.colour import Gray
+from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.solarize import Solarize
 from twofold.views.parameters import Effect, ViewTable
 
 KNOWN = (Jitter, Gray, Blur, Solarize)
 """The operations that the kernel has."""
+
+INTERPOLATIONS = ("bilinear",)
+"""Ways to resize a crop that the kernel has."""
 
 _NOTHING, _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE, _GRAY, _BLUR, _SOLARIZE = range(8)
 _JITTER = np.array([_BRIGHTNESS, _CONTRAST, _SATURATION, _HUE])
@@ -40,7 +43,7 @@ def render(
     level: Level,
     dtype: torch.dtype = torch.float32,
     memory_format: torch.memory_format = torch.channels_last,
-) -> View:
+) -> Float[Tensor, "b c side side"]:
     """One view of each image.
 
     Args:
@@ -66,7 +69,7 @@ def render(
         library().render(level.number, bytes_[rows], *some, table.side, planar, half)
 
     _share_out(work, len(table))
-    return View(pixels, frames(table.boxes, table.flip, table.side))
+    return pixels
 
 
 def _to_bytes(images: Pixels) -> Bytes:

@@ -1,7 +1,6 @@
 """Renders a table of parameters on a batch of images, with batched tensor operations."""
 
-from collections.abc import Iterator
-from typing import assert_never
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -9,12 +8,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from twofold.core.batch import View
-from twofold.core.recipe import Blur, Gray, Jitter, Solarize
 from twofold.core.source import Pixels
-from twofold.views.ops.blur import gaussian_blur
-from twofold.views.ops.colour import gray, jitter
-from twofold.views.ops.geometry import frames, resize_each, resize_together
-from twofold.views.ops.solarize import solarize
+from twofold.views.ops.geometry import resize_each, resize_together
 from twofold.views.parameters import Effect, ViewTable
 
 DENSE_SIDE = 64
@@ -24,7 +19,6 @@ _CHUNK = 1 << 20
 """About how many values are rendered at a time, so that they stay in the processor's cache."""
 
 
-@torch.no_grad()
 def render(images: Pixels, table: ViewTable) -> View:
     """One view of each image.
 
@@ -33,19 +27,34 @@ def render(images: Pixels, table: ViewTable) -> View:
         table: What was drawn for each of them.
 
     Returns:
-        Pixels in float32 in channels-last order, and frames, on the device of the images.
+        Pixels in float32 in channels-last order, frames and tags, on the device of the images.
     """
-    device, channels = images[0].device, images[0].shape[-1]
-    shape = (len(table), channels, table.side, table.side)
-    pixels = torch.empty(shape, dtype=torch.float32, device=device, memory_format=torch.channels_last)
+    device = images[0].device
+    pixels = changed(lambda rows: _cropped(images[rows], table.rows(rows)), table, table.effects, device)
+    tag = table.tag()
+    return View(pixels, table.frame().to(device), None if tag is None else tag.to(device))
+
+
+@torch.no_grad()
+def changed(
+    cropped: Callable[[slice], Float[Tensor, "_ c side side"]],
+    table: ViewTable,
+    effects: tuple[Effect, ...],
+    device: torch.device,
+) -> Float[Tensor, "b *p k y x"]:
+    """Views after operations, some rows at a time, in channels-last order.
+
+    Args:
+        cropped: Gives the views of some rows before the operations, which it may not need any more.
+        table: What was drawn for all rows.
+        effects: Those of the table that are left to do.
+        device: Where the views are.
+    """
+    parts = _chunks(len(table), 3 * table.side**2)
     # Inside a mixed-precision region, matrix products would round the colours to 8 bits of mantissa.
     with torch.autocast(device.type, enabled=False):
-        for rows in _chunks(len(table), channels * table.side**2):
-            some = table.rows(rows)
-            colours = _cropped(images[rows], some)
-            recolour(colours, some.effects)
-            pixels[rows] = colours
-    return View(pixels, frames(table.boxes, table.flip, table.side).to(device))
+        done = (_after(cropped(rows), [effect.rows(rows) for effect in effects]) for rows in parts)
+        return _joined(done, len(table))
 
 
 def _chunks(total: int, values: int) -> Iterator[slice]:
@@ -53,39 +62,52 @@ def _chunks(total: int, values: int) -> Iterator[slice]:
     return (slice(start, start + step) for start in range(0, total, step))
 
 
-@torch.no_grad()
-def recolour(colours: Float[Tensor, "b c h w"], effects: tuple[Effect, ...]) -> None:
-    """Changes views in place, as the effects say in their order."""
+def _joined(chunks: Iterator[Float[Tensor, "_ *p c h w"]], total: int) -> Float[Tensor, "b *p c h w"]:
+    """All chunks in one tensor, in channels-last order: the first one tells the shape."""
+    pixels, start = torch.empty(0), 0
+    for chunk in chunks:
+        if not start:
+            *patches, channels, height, width = chunk.shape[1:]
+            shape = (total * np.prod(patches, dtype=int), channels, height, width)
+            empty = torch.empty(shape, device=chunk.device, memory_format=torch.channels_last)
+            pixels = empty.unflatten(0, (total, *patches)) if patches else empty
+        pixels[start : start + len(chunk)] = chunk
+        start += len(chunk)
+    return pixels
+
+
+def _after(pixels: Float[Tensor, "b c side side"], effects: Iterable[Effect]) -> Float[Tensor, "b *p k y x"]:
     for effect in effects:
-        rows = torch.from_numpy(effect.chosen.nonzero()[0]).to(colours.device)
-        if len(rows):
-            colours.index_copy_(0, rows, _changed(colours.index_select(0, rows), effect))
+        pixels = _changed(pixels, effect)
+    return pixels
 
 
 def _cropped(images: Pixels, table: ViewTable) -> Float[Tensor, "b c side side"]:
     device = images[0].device
     boxes, flip = torch.from_numpy(table.boxes).to(device), torch.from_numpy(table.flip).to(device)
-    if isinstance(images, Tensor) and max(*images.shape[1:3], table.side) <= DENSE_SIDE:
+    bilinear = table.interpolation == "bilinear"
+    if bilinear and isinstance(images, Tensor) and max(*images.shape[1:3], table.side) <= DENSE_SIDE:
         return resize_together(images, boxes, flip, table.side)
-    return resize_each(list(images), boxes, flip, table.side)
+    return resize_each(list(images), boxes, flip, table.side, table.interpolation)
 
 
-def _changed(colours: Float[Tensor, "n c h w"], effect: Effect) -> Float[Tensor, "n c h w"]:
-    """The chosen images after the operation."""
-    drawn = {name: _to_tensor(values[effect.chosen]) for name, values in effect.values.items()}
-    drawn = {name: values.to(colours.device) for name, values in drawn.items()}
-    match effect.operation:
-        case Jitter():
-            amounts = [drawn[name] for name in ("brightness", "contrast", "saturation", "hue")]
-            return jitter(colours, torch.stack(amounts, dim=1), drawn["order"])
-        case Gray():
-            return gray(colours)
-        case Blur():
-            return gaussian_blur(colours, drawn["sigma"])
-        case Solarize(threshold=threshold):
-            return solarize(colours, threshold)
-        case _:
-            assert_never(effect.operation)
+def _changed(pixels: Float[Tensor, "b *p c h w"], effect: Effect) -> Float[Tensor, "b *q k y x"]:
+    """The view after the operation, which is done to the chosen images or patches."""
+    leading = effect.chosen.shape
+    rows = effect.chosen.reshape(-1).nonzero()[0]
+    if not len(rows):
+        return pixels
+    drawn = {
+        name: _to_tensor(values.reshape(-1, *values.shape[len(leading) :])[rows]).to(pixels.device)
+        for name, values in effect.values.items()
+    }
+    flat = pixels.flatten(0, len(leading) - 1)
+    if len(rows) == len(flat):
+        changed = effect.operation.apply(flat, **drawn)
+    else:
+        where = torch.from_numpy(rows).to(pixels.device)
+        changed = flat.index_copy(0, where, effect.operation.apply(flat.index_select(0, where), **drawn))
+    return changed.unflatten(0, leading) if len(leading) > 1 else changed
 
 
 def _to_tensor(values: Shaped[np.ndarray, "n ..."]) -> Shaped[Tensor, "n ..."]:

@@ -3,12 +3,15 @@
 The only user of Pillow's drawing in the views.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+from torch.nn import functional
 
 from twofold.core.batch import Batch, View
 from twofold.core.source import Pixels
@@ -36,7 +39,7 @@ def contact_sheet(images: Pixels, batch: Batch, rows: int = 8) -> Image.Image:
         original = _boxed(images[row], [view.frame[row] for view in batch.views], _sides(batch.views))
         _paste(sheet, original, row, 0)
         for column, view in enumerate(batch.views, start=1):
-            _paste(sheet, _fitted(_to_image(_to_bytes(view.pixels[row]))), row, column)
+            _paste(sheet, _fitted(_shown(view, row)), row, column)
     return sheet
 
 
@@ -49,26 +52,42 @@ def _write_captions(sheet: Image.Image, views: Sequence[View]) -> None:
     draw.text((GAP, 5), "image", fill="black", font=font)
     sides = _sides(views)
     for position, side in enumerate(sides):
-        kind = "view" if side == max(sides) else "local view"
+        patches = views[position].pixels.ndim == 5
+        kind = "patches" if patches else "view" if side == max(sides) else "local view"
         text = f"{kind} {position + 1}, {side} px"
         corner = (GAP + (position + 1) * (CELL + GAP), 5)
         draw.text(corner, text, fill=_colour(position), font=font)
 
 
 def _boxed(
-    image: UInt8[Tensor, "h w c"], frames: Sequence[Float[Tensor, "2 3"]], sides: Sequence[int]
+    image: UInt8[Tensor, "h w c"], frames: Sequence[Float[Tensor, "*p 2 3"]], sides: Sequence[int]
 ) -> Image.Image:
-    """The image, fitted, with the outline of each view."""
+    """The image, fitted, with the outline of each view, or of each of its patches."""
     fitted = _fitted(_to_image(image.cpu().numpy()))
     scale = np.array(fitted.size) / (image.shape[1], image.shape[0])
     draw = ImageDraw.Draw(fitted)
     for position, (frame, side) in enumerate(zip(frames, sides, strict=True)):
-        corners = frame.cpu().numpy() @ np.array([[0, side], [0, side], [1, 1]])
-        low, high = np.sort(corners * scale[:, None], axis=1).round().T
-        low = np.minimum(low, np.array(fitted.size) - 1)
-        box = (*low, *np.maximum(low, high - 1))
-        draw.rectangle(box, outline=_colour(position), width=2)
+        corners = np.array([[0, side, side, 0], [0, 0, side, side], [1, 1, 1, 1]])
+        for outline in frame.reshape(-1, 2, 3).cpu().numpy() @ corners:
+            points = np.minimum((outline.T * scale).round(), np.array(fitted.size) - 1)
+            draw.polygon([*map(tuple, points)], outline=_colour(position), width=2)
     return fitted
+
+
+def _shown(view: View, row: int) -> Image.Image:
+    """One view as a picture: patches in a square grid, masked patches darkened."""
+    pixels, tag = view.pixels[row], None if view.tag is None else view.tag[row]
+    if tag is not None and tag.dtype == torch.bool:
+        patch = pixels.shape[-1] // tag.shape[-1]
+        hidden = tag.repeat_interleave(patch, 0).repeat_interleave(patch, 1)
+        pixels = torch.where(hidden, pixels / 4, pixels)
+    if pixels.ndim == 3:
+        return _to_image(_to_bytes(pixels))
+    gap = max(1, pixels.shape[-1] // 16)
+    framed = functional.pad(pixels, (gap, gap, gap, gap), value=1.0)
+    across = math.isqrt(len(framed))
+    lines = [torch.cat([*line], dim=2) for line in framed.unflatten(0, (across, across))]
+    return _to_image(_to_bytes(torch.cat(lines, dim=1)))
 
 
 def _fitted(image: Image.Image) -> Image.Image:
@@ -90,7 +109,10 @@ def _to_bytes(pixels: Float[Tensor, "c h w"]) -> UInt8[np.ndarray, "h w c"]:
 
 
 def _to_image(pixels: UInt8[np.ndarray, "h w c"]) -> Image.Image:
-    return Image.fromarray(np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels)
+    """In colour where there are three channels; otherwise each channel in gray, side by side."""
+    if pixels.shape[2] != 3:
+        pixels = np.repeat(np.concatenate(np.split(pixels, pixels.shape[2], axis=2), axis=1), 3, axis=2)
+    return Image.fromarray(pixels)
 
 
 def _colour(position: int) -> str:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twofold.views.ops import colour
+from twofold.views.ops.jitter import jitter
 from views import reference
 
 FACTORS = st.floats(0, 2.5)
@@ -75,7 +76,7 @@ def test_a_third_of_a_turn_makes_red_green_and_leaves_grays_alone():
 def test_jitter_applies_the_four_in_the_order_of_each_image(seed, orders):
     images = some_images(seed, count=5)
     amounts = np.random.default_rng(seed).uniform([0.2, 0.2, 0.2, -0.5], [1.8, 1.8, 1.8, 0.5], (5, 4))
-    got = to_array(colour.jitter(to_tensor(images), torch.from_numpy(amounts), torch.tensor(orders)))
+    got = to_array(jitter(to_tensor(images), torch.from_numpy(amounts), torch.tensor(orders)))
     for image, amount, order, view in zip(images, amounts, orders, got, strict=True):
         np.testing.assert_allclose(view, reference.jitter(image, amount, order), atol=1e-9)
 
@@ -83,7 +84,7 @@ def test_jitter_applies_the_four_in_the_order_of_each_image(seed, orders):
 def test_jitter_of_neutral_amounts_changes_no_bit():
     images = to_tensor(some_images(0, count=3), torch.float32)
     amounts = torch.tensor([[1.0, 1.0, 1.0, 0.0]]).expand(3, 4)
-    assert torch.equal(colour.jitter(images, amounts, torch.tensor([[0, 1, 2, 3]] * 3)), images)
+    assert torch.equal(jitter(images, amounts, torch.tensor([[0, 1, 2, 3]] * 3)), images)
 
 
 def test_gray_has_the_luma_of_bt601_in_every_channel():
@@ -97,6 +98,6 @@ def test_no_operation_changes_its_input():
     before = images.clone()
     for name in ("brightness", "contrast", "saturation", "hue"):
         getattr(colour, name)(images, both(0.7))
-    colour.jitter(images, torch.full((2, 4), 0.3, dtype=torch.float64), torch.tensor([[0, 1, 2, 3]] * 2))
+    jitter(images, torch.full((2, 4), 0.3, dtype=torch.float64), torch.tensor([[0, 1, 2, 3]] * 2))
     colour.gray(images)
     assert torch.equal(images, before)

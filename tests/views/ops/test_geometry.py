@@ -33,6 +33,15 @@ def test_both_ways_resize_as_the_triangle_filter_says(crop):
         np.testing.assert_allclose(got, expected, atol=2e-5)
 
 
+@given(crops())
+def test_bicubic_crops_are_those_of_keys_cubic(crop):
+    image, box, flip, side = crop
+    boxes, flips = torch.tensor([box]), torch.tensor([flip])
+    got = geometry.resize_each([torch.from_numpy(image)], boxes, flips, side, "bicubic")[0]
+    assert got.min() >= 0 and got.max() <= 1
+    np.testing.assert_allclose(got.permute(1, 2, 0), reference.crop(*crop, "bicubic"), atol=5e-5)
+
+
 def test_together_each_image_has_its_own_box_and_flip():
     images = torch.randint(0, 256, (4, 20, 30, 3), dtype=torch.uint8)
     boxes = torch.tensor([[0, 0, 20, 30], [3, 4, 5, 6], [19, 29, 1, 1], [2, 0, 17, 9]])

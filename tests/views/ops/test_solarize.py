@@ -1,7 +1,6 @@
 import torch
 
-from twofold.core.recipe import Solarize
-from twofold.views.ops.solarize import solarize
+from twofold.views.ops.solarize import Solarize, solarize
 
 
 def test_levels_from_128_on_are_inverted():

@@ -1,16 +1,36 @@
 """Gaussian blur."""
 
 import math
+from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional
+
+from twofold.views.counter import Counter
 
 REFERENCE_SIDE = 224
 """Sigmas are given in pixels of views of this side, so that they mean the same at every size."""
 
 _NEGLIGIBLE = 1e-9
+
+
+@dataclass(frozen=True)
+class Blur:
+    """Gaussian blur with probability ``p``: kernel a tenth of the side, sigma in pixels at a side of 224."""
+
+    p: float = 0.5
+    sigma: tuple[float, float] = (0.1, 2.0)
+
+    def draw(self, counter: Counter, side: int) -> dict[str, Shaped[np.ndarray, "n ..."]]:
+        """``sigma``, in pixels of a 224-pixel view."""
+        return {"sigma": counter.between(*self.sigma, "blur.sigma")}
+
+    def apply(self, images: Float[Tensor, "n c h w"], sigma: Float[Tensor, " n"]) -> Float[Tensor, "n c h w"]:
+        """See ``gaussian_blur``."""
+        return gaussian_blur(images, sigma)
 
 
 def gaussian_blur(images: Float[Tensor, "b c h w"], sigma: Float[Tensor, " b"]) -> Float[Tensor, "b c h w"]:

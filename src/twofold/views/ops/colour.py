@@ -4,17 +4,35 @@ Brightness, contrast, saturation and hue are those of torchvision's ColorJitter 
 the third digit of the luma.
 """
 
-from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Shaped
 from torch import Tensor
+
+from twofold.views.counter import Counter
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601)."""
 
-NEUTRAL = (1.0, 1.0, 1.0, 0.0)
-"""Brightness, contrast, saturation and hue that change nothing."""
+
+@dataclass(frozen=True)
+class Gray:
+    """All channels replaced by the luma, with probability ``p``."""
+
+    p: float = 0.2
+
+    def draw(self, counter: Counter, side: int) -> dict[str, Shaped[np.ndarray, "n ..."]]:
+        """Nothing."""
+        return {}
+
+    def apply(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The luma in every channel."""
+        return gray(images).contiguous()
+
+    def without_colour(self) -> None:
+        """Nothing is left."""
 
 
 def luma(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
@@ -39,6 +57,16 @@ def brightness(images: Float[Tensor, "b c h w"], factor: Float[Tensor, " b"]) ->
         factor: At least 0; 1 changes nothing.
     """
     return (images * _each(factor)).clamp_(0, 1)
+
+
+def add(images: Float[Tensor, "b c h w"], amount: Float[Tensor, " b"]) -> Float[Tensor, "b c h w"]:
+    """``image + amount``.
+
+    Args:
+        images: In [0, 1].
+        amount: Any real number; 0 changes nothing.
+    """
+    return (images + _each(amount)).clamp_(0, 1)
 
 
 def contrast(images: Float[Tensor, "b c h w"], factor: Float[Tensor, " b"]) -> Float[Tensor, "b c h w"]:
@@ -71,34 +99,6 @@ def hue(images: Float[Tensor, "b 3 h w"], turn: Float[Tensor, " b"]) -> Float[Te
     sign = images.new_tensor([1.0, -1.0, -1.0])[:, None, None]
     share = (angle[:, None] - centre).abs_().sub_(1.5).mul_(sign).add_(0.5).clamp_(0, 1)
     return torch.addcmul(low[:, None], chroma[:, None], share)
-
-
-def jitter(
-    images: Float[Tensor, "b c h w"], amounts: Float[Tensor, "b 4"], order: Int[Tensor, "b 4"]
-) -> Float[Tensor, "b c h w"]:
-    """Brightness, contrast, saturation and hue, in an order of each image's own.
-
-    Args:
-        images: In [0, 1].
-        amounts: Three factors and a turn, as the four operations take them.
-        order: A permutation of 0 to 3: which of the four comes first, second, third, last.
-    """
-    steps = (brightness, contrast, saturation, hue)
-    active = (amounts != amounts.new_tensor(NEUTRAL)).any(0).tolist()
-    out = torch.empty_like(images)
-    for rows in _same_order(order):
-        some = images.index_select(0, rows)
-        for step in order[rows[0]].tolist():
-            if active[step]:
-                some = steps[step](some, amounts[rows, step])
-        out.index_copy_(0, rows, some)
-    return out
-
-
-def _same_order(order: Int[Tensor, "b 4"]) -> Iterator[Int[Tensor, " n"]]:
-    codes = (order * order.new_tensor([64, 16, 4, 1])).sum(1)
-    for code in codes.unique():
-        yield (codes == code).nonzero()[:, 0]
 
 
 def _each(parameter: Float[Tensor, " b"]) -> Float[Tensor, "b 1 1 1"]:

@@ -1,9 +1,10 @@
 """Crops resized to the side of a view, and the frames that lead back.
 
-Resizing is antialiased bilinear: a triangle filter on pixel centres, as wide as the larger of an input
-and an output pixel, cut at the border of the crop and normalised. It is what
-``torch.nn.functional.interpolate(crop, mode="bilinear", antialias=True)`` computes. Results are
-divided by 255 and lie in [0, 1].
+Resizing is antialiased. Bilinear is a triangle filter on pixel centres, as wide as the larger of an input
+and an output pixel, cut at the border of the crop and normalised. Bicubic
+is the same with Keys' cubic (a = -0.5), twice as wide. They are what
+``torch.nn.functional.interpolate(crop, mode=..., antialias=True)`` computes. Results are divided by 255
+and clipped to [0, 1].
 """
 
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch.nn import functional
+
+from twofold.core.recipe import Interpolation
 
 
 def resize_together(
@@ -36,27 +39,32 @@ def resize_together(
 
 
 def resize_each(
-    images: list[UInt8[Tensor, "_ _ c"]], boxes: Int[Tensor, "b 4"], flip: Bool[Tensor, " b"], side: int
+    images: list[UInt8[Tensor, "_ _ c"]],
+    boxes: Int[Tensor, "b 4"],
+    flip: Bool[Tensor, " b"],
+    side: int,
+    interpolation: Interpolation = "bilinear",
 ) -> Float[Tensor, "b c side side"]:
     """Crops of images of any size, one after the other. Arguments as in ``resize_together``."""
     views = []
     for image, box, mirrored in zip(images, boxes.tolist(), flip.tolist(), strict=True):
         top, left, tall, wide = box
         crop = image[top : top + tall, left : left + wide].permute(2, 0, 1)[None]
-        view = resize(crop.to(torch.float32, memory_format=torch.contiguous_format), side, side)
+        colours = crop.to(torch.float32, memory_format=torch.contiguous_format)
+        view = resize(colours, side, side, interpolation)
         views.append(view.flip(-1) if mirrored else view)
     return _to_unit(torch.cat(views))
 
 
 def resize(
-    images: Float[Tensor, "b c _ _"], height: int, width: int
+    images: Float[Tensor, "b c _ _"], height: int, width: int, interpolation: Interpolation = "bilinear"
 ) -> Float[Tensor, "b c {height} {width}"]:
     """Whole images to another size."""
-    return functional.interpolate(images, (height, width), mode="bilinear", antialias=True)
+    return functional.interpolate(images, (height, width), mode=interpolation, antialias=True)
 
 
 def frames(boxes: Int[np.ndarray, "b 4"], flip: Bool[np.ndarray, " b"], side: int) -> Float[Tensor, "b 2 3"]:
-    """Affine maps from the pixel coordinates of the view to those of the image.
+    """Affine maps from the pixel coordinates of a cropped view to those of the image.
 
     The origin is the top-left corner of the top-left pixel. A mirrored view has a negative width.
     """
@@ -87,4 +95,4 @@ def _weights(
 
 
 def _to_unit(colours: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    return colours.div_(255).clamp_(max=1)
+    return colours.div_(255).clamp_(0, 1)

@@ -1,0 +1,99 @@
+"""Where a crop is taken, and a second crop out of a view."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from twofold.core.recipe import Crop
+from twofold.views.counter import Counter
+from twofold.views.ops.geometry import resize
+
+CROP_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class Recrop:
+    """Another random resized crop, out of the view and back to its side, with probability ``p``.
+
+    Places as in ``random_boxes``, antialiased bilinear resizing, as for the crop of the view.
+
+    Args:
+        p: Share of the images.
+        scale: Range of the crop's area as a share of the view's.
+        ratio: Range of width / height, drawn log-uniformly.
+    """
+
+    p: float = 1.0
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    def draw(self, counter: Counter, side: int) -> dict[str, Shaped[np.ndarray, "n ..."]]:
+        """``box``: top, left, height and width in pixels."""
+        sizes = np.full((len(counter), 2), side)
+        boxes = random_boxes(Crop(self.scale, self.ratio), sizes, counter, "recrop")
+        top, left, tall, wide = boxes.T
+        move = np.zeros((len(boxes), 2, 3))
+        move[:, 0, 0], move[:, 0, 2] = wide / side, left
+        move[:, 1, 1], move[:, 1, 2] = tall / side, top
+        return {"box": boxes, "move": move}
+
+    def apply(
+        self, images: Float[Tensor, "n c h w"], box: Int[Tensor, "n 4"], move: Float[Tensor, "n 2 3"]
+    ) -> Float[Tensor, "n c h w"]:
+        """Cuts and resizes one image after the other."""
+        height, width = images.shape[2:]
+        crops = [
+            resize(image[None, :, top : top + tall, left : left + wide], height, width)
+            for image, (top, left, tall, wide) in zip(images, box.tolist(), strict=True)
+        ]
+        return torch.cat(crops).clamp_(0, 1)
+
+
+def random_boxes(
+    crop: Crop, sizes: Int[np.ndarray, "b 2"], counter: Counter, slot: str = "crop"
+) -> Int[np.ndarray, "b 4"]:
+    """Crops of random area, aspect and place: top, left, height, width in whole pixels.
+
+    Area uniform in ``scale`` times the image's, width / height log-uniform in ``ratio``, sides rounded;
+    tried up to ten times until the crop fits. Where none fits: the largest centred crop whose aspect is
+    the image's own, clamped to ``ratio``. These are the semantics of torchvision's RandomResizedCrop.
+
+    Reference:
+        Szegedy et al., CVPR 2015 (1409.4842), section 6.
+    """
+    boxes = _central_boxes(crop, sizes)
+    log_ratio = math.log(crop.ratio[0]), math.log(crop.ratio[1])
+    pending = np.arange(len(sizes))
+    for attempt in range(CROP_ATTEMPTS):
+        some = counter.only(pending)
+        height, width = sizes[pending].T
+        area = height * width * some.between(*crop.scale, f"{slot}.area", attempt)
+        ratio = np.exp(some.between(*log_ratio, f"{slot}.ratio", attempt))
+        tall = np.rint(np.sqrt(area / ratio)).astype(np.int64)
+        wide = np.rint(np.sqrt(area * ratio)).astype(np.int64)
+        top = _place(height - tall, some.between(*crop.top, f"{slot}.top", attempt))
+        left = _place(width - wide, some.between(*crop.left, f"{slot}.left", attempt))
+        fits = (tall > 0) & (tall <= height) & (wide > 0) & (wide <= width)
+        boxes[pending[fits]] = np.stack([top, left, tall, wide], axis=1)[fits]
+        pending = pending[~fits]
+        if not len(pending):
+            break
+    return boxes
+
+
+def _place(room: Int[np.ndarray, " b"], share: Float[np.ndarray, " b"]) -> Int[np.ndarray, " b"]:
+    """One of the ``room + 1`` places."""
+    places: Int[np.ndarray, " b"] = np.minimum(np.floor((room + 1) * share).astype(np.int64), room)
+    return places
+
+
+def _central_boxes(crop: Crop, sizes: Int[np.ndarray, "b 2"]) -> Int[np.ndarray, "b 4"]:
+    height, width = sizes.T
+    narrowest, widest = crop.ratio
+    tall = np.minimum(height, np.rint(width / narrowest)).clip(1).astype(np.int64)
+    wide = np.minimum(width, np.rint(height * widest)).clip(1).astype(np.int64)
+    return np.stack([(height - tall) // 2, (width - wide) // 2, tall, wide], axis=1)
