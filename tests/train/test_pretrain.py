@@ -159,6 +159,16 @@ def test_what_the_user_says_wins_over_the_preset_and_the_preset_over_the_paper(f
     assert temperature(arguments={"temperature": 0.7}) == 0.7
 
 
+def test_the_rate_of_a_preset_grows_with_the_batch_and_that_of_the_user_does_not(folder):
+    source = open_source(str(folder), progress=False)
+
+    def rate(**asked):
+        return resolve(Request(**asked), source, 40, accelerator=False).optimizer.lr
+
+    assert rate(batch_size=32) == pytest.approx(2 * rate(batch_size=16))
+    assert rate(batch_size=32, lr=0.3) == 0.3
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [

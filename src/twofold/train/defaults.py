@@ -57,7 +57,7 @@ def choose(source: Source, *, accelerator: bool, size: int | None = None) -> Def
         encoder="resnet18_w16" if small else "resnet18_w32",
         size=size,
         view_size=24 if size == 32 else size,
-        batch_size=_batch(images, 128),
+        batch_size=_batch(images, 256),
         preset="small",
         minutes=SMALL_MACHINE_MINUTES,
         epochs=None,

@@ -16,6 +16,9 @@ from twofold.train.optim import OptimizerSpec
 from twofold.views.asked import asked
 from twofold.views.recipes import for_size
 
+PRESET_BATCH = 256
+"""Images a step for which a preset names its learning rate; it grows and shrinks with the batch."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -35,7 +38,7 @@ class Request:
         minutes: Length of the training in minutes on this machine.
         batch_size: Images a step.
         optimizer: sgd, adam, adamw, lars or lars_out.
-        lr: Highest learning rate.
+        lr: Highest learning rate, as it is; a preset's own is scaled by the batch.
         weight_decay: Weight decay.
         warmup: Share of the steps over which the rate rises.
         seed: Of weights, order and views.
@@ -90,13 +93,6 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         asked = getattr(request, name)
         return asked if asked is not None else preset.get(name, default)
 
-    optimizer = OptimizerSpec(
-        **{
-            f.name: pick(f.name, f.default)
-            for f in dataclasses.fields(OptimizerSpec)
-            if hasattr(request, f.name)
-        }
-    )
     for name in request.arguments:
         if name not in known:
             raise UsageError(f"{request.method} has no hyper-parameter '{name}'{nearest(name, known)}")
@@ -110,6 +106,15 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         request.batch_size or min(preset.get("batch_size", defaults.batch_size), defaults.batch_size)
     )
     _check(request, batch_size, images)
+    optimizer = OptimizerSpec(
+        **{
+            f.name: pick(f.name, f.default)
+            for f in dataclasses.fields(OptimizerSpec)
+            if hasattr(request, f.name)
+        }
+    )
+    if request.lr is None and "lr" in preset:
+        optimizer = dataclasses.replace(optimizer, lr=preset["lr"] * batch_size / PRESET_BATCH)
     minutes, epochs = request.minutes, request.epochs
     if minutes is None and epochs is None:
         minutes, epochs = defaults.minutes, defaults.epochs
