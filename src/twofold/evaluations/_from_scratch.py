@@ -35,7 +35,8 @@ class FromScratch:
 
     Args:
         encoder: Spec of the same architecture.
-        recipe: The pre-training's views, of which one is used: both arms see images alike.
+        recipe: Of whose views the first is used. What makes pre-training strong makes a short supervised
+            training weak: crops alone serve it best.
         view_size: Side of the views in pixels.
         passes: How often each labelled image is seen.
         batch_size: Largest batch.
@@ -45,7 +46,7 @@ class FromScratch:
     encoder: dict[str, Any]
     recipe: Recipe
     view_size: int
-    passes: int = 12
+    passes: int = 30
     batch_size: int = 50
     optimizer: OptimizerSpec = _ADAMW
 
