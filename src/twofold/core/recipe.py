@@ -43,7 +43,10 @@ class Operation(Protocol):
 
     @property
     def apply(self) -> Callable[..., Float[Tensor, "n ..."]]:
-        """Called with images ``n c h w`` in [0, 1] and the values; changes neither, returns new images."""
+        """Called with images ``n c h w`` in [0, 1] and the values, none of which it changes.
+
+        It returns the images themselves, or images in memory of their own.
+        """
         ...
 
 

@@ -106,7 +106,7 @@ def _changed(pixels: Float[Tensor, "b *p c h w"], effect: Effect) -> Float[Tenso
         changed = effect.operation.apply(flat, **drawn)
     else:
         where = torch.from_numpy(rows).to(pixels.device)
-        changed = flat.index_copy(0, where, effect.operation.apply(flat.index_select(0, where), **drawn))
+        changed = flat.index_copy_(0, where, effect.operation.apply(flat.index_select(0, where), **drawn))
     return changed.unflatten(0, leading) if len(leading) > 1 else changed
 
 
