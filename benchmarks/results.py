@@ -18,7 +18,7 @@ settings, commit and machine, is in `docs/results/`. Made by `python benchmarks/
 
 def main() -> None:
     parts = [HEAD]
-    for name, section in (("quickstart", quickstart), ("minutes", minutes)):
+    for name, section in (("quickstart", quickstart), ("minutes", minutes), ("views", views)):
         path = DOCS / "results" / f"{name}.json"
         if path.is_file():
             parts.append(section(json.loads(path.read_text())))
@@ -67,6 +67,63 @@ def minutes_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
         own = next(score["subject"] for score in row["scores"] if score["subject"][:2] == "20")
         pace = [f"{row['images_per_second']:.0f}", f"{row['epochs']:g}", f"{row['seconds']:.0f}"]
         yield [f"`{row['method']}`", str(row["seed"]), *figures(row["scores"], own), *pace]
+
+
+def views(record: dict[str, Any]) -> str:
+    """Views a second of every library, and where the time of ours goes."""
+    machine = record["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    lines = ["## Views a second", "", f"`{record['command']}`; commit {record['commit']}.", ""]
+    lines += [f"{machine['processor']} ({', '.join(machine['instructions'])}), {machine['cores']} cores."]
+    lines += [
+        f"{versions}.",
+        "",
+        "Recipe C of SimCLR, medians of rounds in which the libraries took turns; in",
+    ]
+    lines += ["brackets the ratio to the best other library in the same column.", ""]
+    for cores in dict.fromkeys(row["cores"] for row in record["rows"]):
+        rows = [row for row in record["rows"] if row["cores"] == cores]
+        settings = list(dict.fromkeys(row["setting"] for row in rows))
+        lines += [f"Cores: {cores}", "", *table(["", *settings], views_rows(rows, settings)), ""]
+    lines += [f"- {line}" for line in views_differences(record["rows"])]
+    lines += [f"- missing: {where}: {why}" for where, why in record["missing"].items()]
+    copied, computed = (f"{record['limits'][kind] / 1e9:.0f}" for kind in ("bytes", "operations"))
+    lines += [
+        "",
+        "Where the time goes, on one core, in microseconds a view; an operation is timed as what it",
+    ]
+    lines += [
+        f"adds to a crop. The core copies {copied} GB and does {computed} thousand million operations a"
+    ]
+    lines += ["second; *bytes* and *operations* say how long a view would take if only that counted.", ""]
+    parts = ["whole", "draws", "reading", "crop", "flip", "jitter", "gray", "blur"]
+    lines += table(["size", "by", *parts, "bytes", "operations"], views_costs(record, parts))
+    return "\n".join([*lines, ""])
+
+
+def views_rows(rows: list[dict[str, Any]], settings: list[str]) -> Iterable[list[str]]:
+    found = {(row["arm"], row["setting"]): row for row in rows}
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        cells = []
+        for setting in settings:
+            row = found.get((arm, setting))
+            ratio = f" ({row['ratio']:.2f})" if row and row["ratio"] else ""
+            mark = " \\*" if row and row.get("differs") else ""
+            cells.append(f"{row['median']:,.0f}{ratio}{mark}" if row else "-")
+        yield [arm, *cells]
+
+
+def views_differences(rows: list[dict[str, Any]]) -> Iterable[str]:
+    for row in rows:
+        if row.get("differs"):
+            yield f"\\* {row['arm']} makes other views at {row['setting']}: {'; '.join(row['differs'])}"
+
+
+def views_costs(record: dict[str, Any], parts: list[str]) -> Iterable[list[str]]:
+    for cost in record["costs"]:
+        micro = [f"{cost['microseconds'][p]:.1f}" if p in cost["microseconds"] else "" for p in parts]
+        least = [f"{1e6 * cost[kind] / record['limits'][kind]:.1f}" for kind in ("bytes", "operations")]
+        yield [cost["setting"], cost["arm"], *micro, *least]
 
 
 def figure(scores: list[dict[str, Any]], subject: str, evaluation: str, key: Any, value: Any) -> str:
