@@ -23,7 +23,8 @@ class LiveShow:
         self._printed = -1
 
     def __enter__(self) -> "LiveShow":
-        self._bar.start()
+        if console.is_terminal:
+            self._bar.start()
         return self
 
     def __exit__(

@@ -18,8 +18,6 @@ _EVALUATIONS = {
     "mlp": "Two-layer probe",
     "finetune": "Fine-tuned",
     "few_labels": "Few labels",
-    "labels_1": "1 label per class",
-    "labels_10": "10 labels per class",
 }
 _METRICS = {"accuracy": "", "macro_f1": "macro-F1"}
 _SUBJECTS: dict[Role, str] = {

@@ -6,13 +6,14 @@ import random
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
+from twofold.core.errors import UsageError
 from twofold.nn.encoder import Encoder
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -37,7 +38,15 @@ class Engine:
     def start(
         cls, precision: Precision = "auto", device: str = "auto", threads: int | None = None
     ) -> "Engine":
-        """Resolves what is ``auto``, fixes the thread count and keeps freed memory in the process."""
+        """Resolves what is ``auto``, fixes the thread count and keeps freed memory in the process.
+
+        Raises:
+            UsageError: If there is no such precision, or no thread.
+        """
+        if precision not in get_args(Precision):
+            raise UsageError(f"--precision {precision}: it is {', '.join(get_args(Precision))}")
+        if threads is not None and threads < 1:
+            raise UsageError(f"--threads {threads}: it is 1 or more")
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         place = torch.device(device)
