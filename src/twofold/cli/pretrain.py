@@ -28,6 +28,7 @@ def parser(words: list[str]) -> "ArgumentParser":
     from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
     from twofold.core import registry
+    from twofold.train.engine import Precision
     from twofold.train.resolve import Request
 
     method = registry.find("methods", _method_named(words))
@@ -43,7 +44,7 @@ def parser(words: list[str]) -> "ArgumentParser":
         "--labels", type=str, default="auto", help="auto, folders, none or FILE.csv: only for judging"
     )
     add_reading(parser)
-    parser.add_argument("--precision", type=str, default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--precision", type=Precision, default="auto", help="of the networks")
     parser.add_argument("--threads", type=int, help="threads inside one operation; by default all cores")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
     parser.add_class_arguments(Request, skip={"arguments"}, as_positional=False)

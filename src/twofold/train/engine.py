@@ -6,7 +6,7 @@ import random
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -41,10 +41,8 @@ class Engine:
         """Resolves what is ``auto``, fixes the thread count and keeps freed memory in the process.
 
         Raises:
-            UsageError: If there is no such precision, or no thread.
+            UsageError: If not even one thread is asked for.
         """
-        if precision not in get_args(Precision):
-            raise UsageError(f"--precision {precision}: it is {', '.join(get_args(Precision))}")
         if threads is not None and threads < 1:
             raise UsageError(f"--threads {threads}: it is 1 or more")
         if device == "auto":
