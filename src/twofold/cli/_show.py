@@ -30,7 +30,8 @@ class LiveShow:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if console.is_terminal:
+            self._bar.stop()
 
     def note(self, text: str) -> None:
         """One line above the bar."""

@@ -106,6 +106,7 @@ def make_task(
         "split": how,
         "fit_images": len(fit),
         "judge_images": len(judge),
+        **({"group_by": group_by} if group_by else {}),
     }
     unjudged = learned - asked
     notes = (f"{judge_name} has no image of {_named(unjudged, source.classes)}",) if unjudged else ()

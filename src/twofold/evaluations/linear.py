@@ -38,15 +38,14 @@ class Linear:
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores of the classifier."""
-        classes, seed, groups = len(embedded.task.classes), embedded.task.seed, embedded.task.groups
+        classes, seed = len(embedded.task.classes), embedded.task.seed
         fit, judge = standardised(embedded.fit, embedded.judge)
         chosen = self._select(fit, embedded.fit_labels, embedded.task)
         everything = LogisticRegression(fit, embedded.fit_labels, classes)
         classifier = everything.fit(chosen.strength, chosen.classifier)
-        kept = "" if groups is None else "groups kept whole, "
         protocol = {
             "strengths": list(self.strengths),
-            "selected": f"L2 strength, on a held-out fifth of the fitted images ({kept}seed {seed})",
+            "selected": f"L2 strength, on a held-out fifth of the fitted images (seed {seed})",
             **embedded.protocol,
             _scores.FOUND: {"strength": chosen.strength, "held_out_accuracy": chosen.accuracy},
         }
