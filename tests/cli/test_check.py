@@ -61,6 +61,20 @@ def test_check_without_data_is_a_misuse(tmp_path: Path, capsys: pytest.CaptureFi
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
+def test_check_tells_why_nothing_can_be_learned(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data / "train").rename(data / "test")
+    assert main(["check", str(data)]) == 0
+    assert "nothing can be learned: pets has no images to learn from" in capsys.readouterr().out
+
+
+def test_data_that_is_refused_leaves_no_store(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (data.parent / "texts").mkdir()
+    (data.parent / "texts" / "a.txt").write_text("no image")
+    assert main(["check", str(data.parent / "texts")]) == 1
+    assert main(["cache", "list"]) == 0
+    assert "no decoded images" in capsys.readouterr().out
+
+
 def test_cache_lists_and_prunes(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["check", str(data)])
     capsys.readouterr()

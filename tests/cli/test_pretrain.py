@@ -1,9 +1,16 @@
 import json
+import os
+import signal
+from argparse import Namespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from twofold.cli import main
+from twofold.cli._reading import as_typed, as_typed_or_trained
+from twofold.train import engine, pretrain
+from twofold.train.checkpoint import digest, load_checkpoint
 
 
 @pytest.fixture
@@ -83,3 +90,110 @@ def test_a_misspelt_key_in_yaml_is_an_error(images, capsys, tmp_path):
     config.write_text("temprature: 0.4\n")
     assert main(["pretrain", str(images), "--config", str(config), "--dry-run"]) == 2
     assert "temprature" in capsys.readouterr().err
+
+
+@pytest.fixture
+def bright(tmp_path):
+    """Images of two classes in folders."""
+    draw = np.random.default_rng(0)
+    for row in range(24):
+        place = tmp_path / "bright" / ("dark" if row % 2 else "light")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(place / f"{row}.png")
+    return tmp_path / "bright"
+
+
+TINY = [
+    "--encoder",
+    "resnet18_w4",
+    "--size",
+    "16",
+    "--view-size",
+    "16",
+    "--batch-size",
+    "8",
+    "--threads",
+    "1",
+]
+
+
+def test_it_ends_with_the_command_that_judges(bright, tmp_path, capsys):
+    assert main(["pretrain", str(bright), *TINY, "--epochs", "1", "--out", str(tmp_path / "my runs")]) == 0
+    told = capsys.readouterr().out
+    last = told.splitlines()[-1]
+    (run,) = (tmp_path / "my runs").iterdir()
+    assert last == f"next    twofold evaluate '{run}'"
+    assert main(["evaluate", str(run)]) == 0
+    assert "held-out fifth" in capsys.readouterr().out
+
+
+def test_a_resumed_run_keeps_the_precision_it_was_resolved_to(bright, tmp_path, capsys, monkeypatch):
+    """This start would choose the other one; the bits are those of a run that was not stopped."""
+    words = ["pretrain", str(bright), *TINY, "--epochs", "2", "--seed", "5", "--out"]
+    monkeypatch.setattr(engine, "fast_precision", lambda device: "fp32")
+    assert main([*words, str(tmp_path / "whole")]) == 0
+    monkeypatch.setattr(pretrain, "fit", stopping_at(3))
+    assert main([*words, str(tmp_path / "stopped")]) == 130
+    monkeypatch.undo()
+    monkeypatch.setattr(engine, "fast_precision", lambda device: "bf16")
+    (whole,), (stopped,) = (list((tmp_path / name).iterdir()) for name in ("whole", "stopped"))
+    capsys.readouterr()
+    assert main(["pretrain", "--resume", str(stopped), "--threads", "1"]) == 0
+    assert "not bit-exact" not in capsys.readouterr().err
+    one, other = (digest(load_checkpoint(run / "last.ckpt")) for run in (whole, stopped))
+    assert one == other
+
+
+def stopping_at(step):
+    """The loop, with Ctrl-C after a step."""
+    loop = pretrain.fit
+
+    def fit(training, watch):
+        def watched(progress, *about):
+            if progress.step == step:
+                os.kill(os.getpid(), signal.SIGINT)
+            watch(progress, *about)
+
+        loop(training, watched)
+
+    return fit
+
+
+def test_how_files_are_read_is_remembered_by_the_run(tmp_path, capsys):
+    deep = np.random.default_rng(0).integers(0, 4000, (24, 16, 16)).astype(np.uint16)
+    np.save(tmp_path / "deep.npy", deep)
+    words = ["pretrain", str(tmp_path / "deep.npy"), *TINY, "--epochs", "1", "--out", str(tmp_path / "runs")]
+    assert main([*words, "--range", "0:4095", "--store-size", "64"]) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    opened = json.loads((run / "spec.json").read_text())["data"]["open"]
+    assert opened["value_range"] == "0:4095"
+    assert opened["store_size"] == 64
+    typed = Namespace(range=None, store_size=32)
+    assert as_typed_or_trained(typed, [str(run), "pixels"]) == {
+        "size": None,
+        "value_range": "0:4095",
+        "store_size": 32,
+    }
+
+
+def test_views_larger_than_usual_are_made_of_images_stored_larger():
+    typed = Namespace(range=None, store_size=None)
+    assert as_typed(typed, 384, None)["size"] == 384
+    assert as_typed(typed, 96, 32)["size"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--epochs", "many"], "--epochs many: it has to be a number"),
+        (["--batch-size", "2.5"], "--batch-size 2.5: it has to be a whole number"),
+        (["--optimizer", "sdg"], "--optimizer sdg: it has to be one of sgd, adam, adamw, lars, lars_out"),
+        (["--precision", "fp8"], "--precision fp8: it has to be one of auto, fp32, bf16"),
+        (["--config", "none.yaml"], "--config: file does not exist"),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_plain_words(words, told, images, capsys):
+    assert main(["pretrain", str(images), *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"twofold: {told}")
+    assert error.count("\n") == 1

@@ -156,3 +156,10 @@ def test_a_member_with_a_wrong_checksum_is_skipped(
     source = opened(path)
     assert list(source.splits["train"].paths) == ["0.bmp", "2.bmp"]
     assert "checksum" in source.skipped[0][1]
+
+
+@pytest.mark.parametrize("name", ["cut.zip", "cut.tar"])
+def test_an_archive_that_is_cut_off_is_told_to_be_damaged(name: str, tmp_path: Path, opened: Open) -> None:
+    (tmp_path / name).write_bytes(b"PK\x03\x04 half of it")
+    with pytest.raises(TwofoldError, match=r"cut\.\w+ is damaged or incomplete; copy or download it again"):
+        opened(tmp_path / name)

@@ -79,7 +79,7 @@ def test_a_missing_table_is_a_misuse(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(TwofoldError, match="cannot be read as CSV"):
+    with pytest.raises(TwofoldError, match="not UTF-8"):
         from_csv(path, PATHS, SILENT)
 
 

@@ -105,6 +105,20 @@ def test_npz_without_usable_images_is_told(
         opened(tmp_path / "data.npz")
 
 
+def test_a_label_that_is_no_number_is_no_label(tmp_path: Path, opened: Open) -> None:
+    labels = np.array([0.0, 1.0, np.nan, -1.0, 1.0, 0.0])
+    np.savez(tmp_path / "data.npz", images=photographs(), labels=labels)
+    source = opened(tmp_path / "data.npz")
+    assert source.classes == ("0", "1")
+    assert source.splits["train"].labels.tolist() == [0, 1, -1, -1, 1, 0]
+
+
+def test_labels_that_are_no_classes_are_told(tmp_path: Path, opened: Open) -> None:
+    np.savez(tmp_path / "data.npz", images=photographs(), labels=np.linspace(0, 1, 6))
+    with pytest.raises(TwofoldError, match="no whole numbers"):
+        opened(tmp_path / "data.npz")
+
+
 @pytest.mark.parametrize("name", ["data.npy", "data.npz"])
 def test_a_numpy_file_that_is_none_is_told(name: str, tmp_path: Path, opened: Open) -> None:
     (tmp_path / name).write_bytes(b"nothing of that kind")

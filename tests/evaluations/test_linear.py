@@ -85,3 +85,21 @@ def test_every_class_has_its_recall(embedded):
     scores = by_metric(Linear()(embedded(classes=4)))
     assert [name for name in scores if name.startswith("recall/")] == [f"recall/class {n}" for n in range(4)]
     assert scores["macro_f1"].low < scores["macro_f1"].value < scores["macro_f1"].high
+
+
+def test_the_strength_is_not_chosen_on_other_frames_of_the_same_scene(embedded):
+    """Frames are all but equal: a fifth of them is as easy as what was seen, a fifth of the scenes is not."""
+    scenes, frames = 30, 10
+    given = embedded(count=scenes * frames, width=40, classes=3)
+    random = np.random.default_rng(0)
+    label = random.integers(0, 3, scenes).repeat(frames)
+    scene = torch.from_numpy(random.normal(size=(scenes, 40)).repeat(frames, 0)).float()
+    fit = scene + 0.01 * torch.randn(scene.shape, generator=torch.Generator().manual_seed(0))
+
+    def held_out_accuracy(groups):
+        images = dataclasses.replace(given.task.fit, labels=label)
+        task = dataclasses.replace(given.task, fit=images, groups=groups)
+        return next(Linear()(given._replace(task=task, fit=fit))).protocol["found"]["held_out_accuracy"]
+
+    assert held_out_accuracy(None) == 1.0
+    assert held_out_accuracy(tuple(str(number) for number in range(scenes) for _ in range(frames))) < 0.7

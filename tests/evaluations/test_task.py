@@ -47,3 +47,19 @@ def test_a_class_that_is_not_judged_is_noted(source):
     made = make_task(source(train=THREE, test=np.arange(20) % 2))
     assert made.notes == ("test has no image of 'cat'",)
     assert make_task(source(train=THREE, test=THREE)).notes == ()
+
+
+@pytest.mark.parametrize("splits", [("train",), ("train", "test")])
+def test_groups_reach_whatever_is_selected_on_the_images_to_fit_on(source, splits):
+    """Also where a test split stands ready: the fifth to select on is taken from the fitted images."""
+    made = make_task(source(**dict.fromkeys(splits, THREE)), group_by=r"^(\d)")
+    assert made.groups == tuple(path[0] for path in made.fit.paths)
+    assert made.protocol["group_by"] == r"^(\d)"
+    plain = make_task(source(**dict.fromkeys(splits, THREE)))
+    assert plain.groups is None
+    assert "group_by" not in plain.protocol
+
+
+def test_a_class_with_one_image_cannot_be_held_out_and_says_what_to_do(source):
+    with pytest.raises(TwofoldError, match="label at least two images of each class"):
+        make_task(source(train=np.arange(3)))

@@ -39,6 +39,11 @@ def test_what_came_out_on_the_way_does_not_make_another_column():
     assert [c.title for c in grid(again).columns] == ["k-NN"]
 
 
+def test_what_only_a_later_score_says_tells_it_apart_too():
+    scores = [score("run", 0.1, k=1), score("run", 0.2, k=1, group_by="scene")]
+    assert [c.title for c in grid(scores).columns] == ["k-NN", "k-NN, group by=scene"]
+
+
 def test_a_figure_measured_again_counts_as_measured_last():
     (row,) = grid([score("run", 0.1), score("run", 0.2)]).rows
     assert [s.value for s in row.scores] == [0.2]

@@ -61,7 +61,7 @@ def test_supervised_and_public_weights_are_no_floors():
 def test_other_metrics_and_few_label_scores_do_not_decide():
     scores = [score("pixels", 0.4), score("run", 0.5)]
     scores += [score("pixels", 0.9, metric="macro_f1"), score("run", 0.1, metric="macro_f1")]
-    scores += [score("pixels", 0.9, evaluation="labels_1"), score("run", 0.1, evaluation="labels_1")]
+    scores += [score("pixels", 0.9, evaluation="few_labels"), score("run", 0.1, evaluation="few_labels")]
     assert judge(scores).answer == "yes"
 
 

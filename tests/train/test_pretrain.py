@@ -178,6 +178,9 @@ def test_the_rate_of_a_preset_grows_with_the_batch_and_that_of_the_user_does_not
         ({"encoder": "resnet18_w4", "epochs": 1, "minutes": 1}, "not both"),
         ({"batch_size": 64}, "larger than the 40 images"),
         ({"epochs": -1}, "above 0"),
+        ({"seed": -1}, "0 or more"),
+        ({"warmup": 2.0}, "from 0 to 1"),
+        ({"min_scale": 3.0}, "from 0 to 1"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_told_in_a_sentence(asked, sentence, folder):
@@ -202,3 +205,65 @@ def test_a_warm_start_begins_with_the_parents_encoder(folder, tmp_path):
     for name, value in wanted.items():
         assert torch.equal(method.encoder.state_dict()[name], value)
         assert torch.equal(method.teacher.encoder.state_dict()[name], value)
+
+
+class Failing(Silent):
+    """Fails, as a full disk would, when a step is reached."""
+
+    def step(self, progress, figures) -> None:
+        if progress.step == self.stop_at:
+            raise OSError("no space left")
+
+
+def test_a_run_that_dies_before_its_first_checkpoint_goes_on_from_the_start(folder, tmp_path):
+    undisturbed = begin(folder, tmp_path / "a", Silent(), request())
+    with pytest.raises(OSError, match="no space"):
+        begin(folder, tmp_path / "b", Failing(stop_at=2), request())
+    (path,) = (tmp_path / "b").iterdir()
+    run = RunFolder.open(path)
+    resume(run, open_source(str(folder), progress=False), Engine.start("fp32", threads=1), Silent())
+    one, other = (load_checkpoint(place / "last.ckpt") for place in (undisturbed.path, path))
+    assert digest(one) == digest(other)
+    assert [line["step"] for line in run.log()] == list(range(1, 13))
+
+
+def test_a_loss_that_is_no_number_names_the_images_and_leaves_no_folder(folder, tmp_path):
+    out = tmp_path / "runs"
+    with pytest.raises(TwofoldError, match=r"nan at step 0 .*on the images \w+/\d\d.png, .* and 3 more;"):
+        begin(folder, out, Silent(), request(arguments={"temperature": 0.0}))
+    assert not list(out.iterdir())
+
+
+def test_a_method_that_learns_from_labels_gets_them(folder, tmp_path):
+    run = begin(folder, tmp_path, Silent(), request("supervised", epochs=6.0))
+    losses = [line["loss"] for line in run.log()]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    encoder = load_checkpoint(run.path / "last.ckpt")["method"]
+    assert encoder["classifier.weight"].shape[0] == 2
+
+
+def test_without_labels_it_is_told(folder, tmp_path):
+    opened = {"data": str(folder), "labels": "none"}
+    source = open_source(**opened, progress=False)
+    with pytest.raises(TwofoldError, match="no labels to learn from"):
+        prepare(request("supervised"), source, opened, engine=Engine.start("fp32", threads=1), show=Silent())
+
+
+def test_public_weights_that_cannot_be_had_are_told_before_anything_is_written(folder, monkeypatch):
+    monkeypatch.setattr("twofold.nn.public.can_be_had", lambda name: False)
+    opened = {"data": str(folder)}
+    source = open_source(**opened, progress=False)
+    engine = Engine.start("fp32", threads=1)
+    with pytest.raises(TwofoldError, match="resnet18 cannot be had"):
+        prepare(request(), source, opened, engine=engine, init="timm:resnet18", show=Silent())
+
+
+def test_one_image_is_too_few(folder):
+    source = open_source(str(folder), progress=False)
+    with pytest.raises(TwofoldError, match="one image"):
+        resolve(Request(), source, 1, accelerator=False)
+
+
+def test_not_even_one_thread_is_a_misuse():
+    with pytest.raises(UsageError, match="1 or more"):
+        Engine.start(threads=0)

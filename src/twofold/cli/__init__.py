@@ -92,7 +92,28 @@ def _one_line(message: str, parser: Any) -> str:
     unknown = re.search(r"(--[\w.-]+)", message) if "nrecognized" in message else None
     if unknown:
         return f"there is no option {unknown[1]}{nearest(unknown[1], flags)}"
-    return message
+    missing = re.search(r"arguments are required: (.+)", message)
+    if missing:
+        return f"{missing[1]} is missing (see: {parser.prog} --help)"
+    wrong = re.match(r'Parser key "([\w.]+)": (.*)', message)
+    if not wrong:
+        return message
+    name, reason = f"--{wrong[1].replace('_', '-')}", wrong[2]
+    value = re.search(r"(?:Given|Got) value: (.*)$", reason)
+    if value:
+        return f"{name} {value[1]}: it has to be {_wanted(reason)}"
+    return f"{name}: {reason[0].lower()}{reason[1:]}"
+
+
+def _wanted(reason: str) -> str:
+    """What jsonargparse expected, in words."""
+    literal = re.search(r"Literal\[([^]]*)\]", reason)
+    if literal:
+        return f"one of {literal[1].replace(chr(39), '')}"
+    kinds = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+    named = re.findall(r"<class '(\w+)'>", reason.partition("value")[0])
+    known = [kinds[kind] for kind in named if kind in kinds]
+    return known[0] if known else "of another kind"
 
 
 def _overview() -> str:

@@ -23,13 +23,15 @@ class LiveShow:
         self._printed = -1
 
     def __enter__(self) -> "LiveShow":
-        self._bar.start()
+        if console.is_terminal:
+            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if console.is_terminal:
+            self._bar.stop()
 
     def note(self, text: str) -> None:
         """One line above the bar."""

@@ -6,6 +6,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from twofold.core.evaluation import Score
 
+_WIDE = 200
+
+
+def plain_console() -> Any:
+    """Standard output; where another program reads it nothing is wrapped or cut."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console
+
 
 def score_table(scores: Sequence["Score"], *, titles: bool = False) -> Any:
     """Rows are subjects, the floors first; columns are protocols.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from twofold.cli._table import plain_console
 from twofold.core.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ def parser() -> "ArgumentParser":
 
     parser = ArgumentParser(prog="twofold cache", description=SUMMARY)
     parser.add_argument(
-        "action", type=str, help="list, or prune: remove stores whose images are gone, or that are damaged"
+        "action",
+        nargs="?",
+        type=str,
+        help="list, or prune: remove stores whose images are gone or that are damaged",
     )
     parser.add_argument(
         "--unused", type=float, metavar="DAYS", help="prune also what was not used for so long"
@@ -36,6 +40,8 @@ def run(args: "Namespace") -> int:
     from twofold.data.screen import readable
     from twofold.data.stores import kept_in, prune
 
+    if args.action is None:
+        raise UsageError("say what to do with the cache: twofold cache list, or twofold cache prune")
     if args.action not in _ACTIONS:
         raise UsageError(f"cannot {args.action} the cache{nearest(args.action, _ACTIONS)} (list or prune)")
     root = cache_root()
@@ -56,7 +62,6 @@ def run(args: "Namespace") -> int:
 def _print(stores: "Sequence[Kept]") -> None:
     from datetime import date
 
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -68,4 +73,4 @@ def _print(stores: "Sequence[Kept]") -> None:
         day = date.fromtimestamp(store.used).isoformat()
         place = escape(store.useless or store.place)
         table.add_row(store.folder.name, f"{store.images:,}", readable(store.size), day, place)
-    Console(highlight=False).print(table)
+    plain_console().print(table)

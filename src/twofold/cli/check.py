@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from twofold.cli._reading import add_reading, as_typed
+from twofold.core.errors import TwofoldError
+
 if TYPE_CHECKING:
     import numpy as np
     from jsonargparse import ArgumentParser, Namespace
@@ -27,8 +30,7 @@ def parser() -> "ArgumentParser":
     parser.add_argument("data", type=str, help="folder, zip, tar, npy, npz or name (twofold list data)")
     parser.add_argument("--labels", type=str, default="auto", help="auto, folders, none or FILE.csv")
     parser.add_argument("--size", type=int, help="side of the views in pixels")
-    parser.add_argument("--store-size", type=int, help="short side of the decoded images in pixels")
-    parser.add_argument("--range", type=str, help="LOW:HIGH: black and white in images of more than 8 bits")
+    add_reading(parser)
     return parser
 
 
@@ -40,7 +42,7 @@ def run(args: "Namespace") -> int:
     from twofold.data.screen import Screen
 
     screen = Screen()
-    settings = settings_from(args.size, args.store_size, args.range)
+    settings = settings_from(**as_typed(args, args.size))
     opened = open_with_store(args.data, args.labels, settings, None, screen)
     console = Console(highlight=False)
     source = opened.source
@@ -60,9 +62,16 @@ def run(args: "Namespace") -> int:
 
 
 def _recommendation(source: "Source") -> list[str]:
-    """What a training would use by default, and how long it would take."""
+    """What a training would use by default, and how long it would take; or why there can be none."""
+    from twofold.data.splits import pretraining_images
     from twofold.train import defaults
 
+    try:
+        images = pretraining_images(source)
+    except TwofoldError as error:
+        return [f"nothing can be learned: {error}"]
+    if len(images) < 2:
+        return ["nothing can be learned from one image: every method compares images with each other"]
     return defaults.describe(source)
 
 

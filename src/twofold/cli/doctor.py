@@ -55,7 +55,7 @@ def run(_: "Namespace") -> int:
 
 
 def _machine(engine: "Engine") -> list[tuple[str, str]]:
-    from twofold.train.pretrain import processor
+    from twofold.train.environment import processor
 
     return [
         ("processor", processor()),

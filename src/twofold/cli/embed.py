@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twofold.cli._reading import add_reading, as_typed_or_trained
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
@@ -18,7 +20,7 @@ def parser() -> "ArgumentParser":
     parser.add_argument("data", type=str, help="folder, zip, tar, npy, npz or name (twofold list data)")
     parser.add_argument("--out", type=str, default="embeddings.parquet", help="the file")
     parser.add_argument("--labels", type=str, default="auto", help="auto, folders, none or FILE.csv")
-    parser.add_argument("--range", type=str, help="LOW:HIGH: black and white in images of more than 8 bits")
+    add_reading(parser)
     return parser
 
 
@@ -34,7 +36,7 @@ def run(args: "Namespace") -> int:
     out = Path(args.out)
     refuse_other_suffix(out)
     refuse_missing(args.run)
-    source = open_source(args.data, labels=args.labels, value_range=args.range)
+    source = open_source(args.data, labels=args.labels, **as_typed_or_trained(args, [args.run]))
     embed(resolve(args.run, source), source, out, engine=Engine.start(), screen=Screen())
     images = sum(map(len, source.splits.values()))
     print(f"vectors {out}: {images:,} rows of path, split, label, vector")

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twofold.cli._table import score_table
+from twofold.cli._reading import add_reading, as_typed_or_trained
+from twofold.cli._table import plain_console, score_table
 from twofold.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def parser() -> "ArgumentParser":
     )
     parser.add_argument("--metric", type=str, default="accuracy", help="in the table: accuracy or macro_f1")
     parser.add_argument("--per-class", action="store_true", help="also print the recall of each class")
+    add_reading(parser)
     parser.add_argument("--seed", type=int, default=0, help="of what is held out and of draws of labels")
     return parser
 
@@ -68,6 +70,7 @@ def _source(args: "Namespace") -> tuple["Source", Path | None]:
     from twofold.data import open_source
 
     opened = {"data": args.data} if args.data else _data_of(args.subjects)
+    opened |= as_typed_or_trained(args, args.subjects)
     if args.labels:
         opened["labels"] = args.labels
     labels = opened.get("labels") or "auto"
@@ -94,9 +97,7 @@ def _data_of(subjects: Sequence[str]) -> dict[str, Any]:
 
 
 def _print(judgement: "Judgement", args: "Namespace") -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False)
+    console = plain_console()
     console.print(score_table([score for score in judgement.scores if score.metric == args.metric]))
     if args.per_class:
         for subject in dict.fromkeys(score.subject for score in judgement.scores):

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twofold.cli._reading import add_reading, as_typed_or_trained
 from twofold.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def parser() -> "ArgumentParser":
         metavar="COLUMN|PATTERN",
         help="hold out whole groups: column of FILE.csv, or regular expression on the path",
     )
-    parser.add_argument("--range", type=str, help="LOW:HIGH: black and white in images of more than 8 bits")
+    add_reading(parser)
     parser.add_argument("--out", type=str, help="folder of the classifier; by default RUN/classifier")
     parser.add_argument("--seed", type=int, default=0, help="of what is held out, initial weights and order")
     return parser
@@ -54,7 +55,7 @@ def run(args: "Namespace") -> int:
     refuse_missing(args.run)
     refuse_existing(out)
     screen = Screen()
-    settings = settings_from(None, None, args.range)
+    settings = settings_from(**as_typed_or_trained(args, [args.run]))
     opened = open_with_store(args.data, args.labels, settings, None, screen)
     table = None if args.labels in ("auto", "folders") else Path(args.labels)
     task = make_task(opened.source, group_by=args.group_by, table=table, seed=args.seed)

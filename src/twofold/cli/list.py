@@ -23,13 +23,15 @@ def parser() -> "ArgumentParser":
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(prog="twofold list", description=SUMMARY)
-    parser.add_argument("kind", type=str, help=", ".join(KINDS))
+    parser.add_argument("kind", nargs="?", type=str, help=", ".join(KINDS))
     parser.add_argument("filter", nargs="?", type=str, default="", help="only names that contain this")
     return parser
 
 
 def run(args: "Namespace") -> int:
     """Prints the names to standard output, fit for grep and cut."""
+    if args.kind is None:
+        raise UsageError(f"say what to list: {', '.join(KINDS)}")
     if args.kind not in KINDS:
         raise UsageError(f"cannot list '{args.kind}'{nearest(args.kind, KINDS)} (one of: {', '.join(KINDS)})")
     listed = _encoders() if args.kind == "encoders" else _files(args.kind)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twofold.cli._reading import add_reading, as_typed
 from twofold.cli._show import LiveShow
 from twofold.core.errors import UsageError
 
@@ -27,6 +28,7 @@ def parser(words: list[str]) -> "ArgumentParser":
     from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
     from twofold.core import registry
+    from twofold.train.engine import Precision
     from twofold.train.resolve import Request
 
     method = registry.find("methods", _method_named(words))
@@ -41,8 +43,8 @@ def parser(words: list[str]) -> "ArgumentParser":
     parser.add_argument(
         "--labels", type=str, default="auto", help="auto, folders, none or FILE.csv: only for judging"
     )
-    parser.add_argument("--store-size", type=int, help="short side of the decoded images in pixels")
-    parser.add_argument("--precision", type=str, default="auto", help="auto, fp32 or bf16")
+    add_reading(parser)
+    parser.add_argument("--precision", type=Precision, default="auto", help="of the networks")
     parser.add_argument("--threads", type=int, help="threads inside one operation; by default all cores")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
     parser.add_class_arguments(Request, skip={"arguments"}, as_positional=False)
@@ -51,7 +53,7 @@ def parser(words: list[str]) -> "ArgumentParser":
 
 
 def run(args: "Namespace") -> int:
-    """Trains or resumes; then judges where there are labels, and writes the report."""
+    """Trains or resumes, writes the report, and names the command that judges: judging is asked for apart."""
     from twofold.train.engine import Engine
 
     if args.resume:
@@ -65,7 +67,11 @@ def _start(args: "Namespace", engine: "Engine") -> int:
     from twofold.data import open_source
     from twofold.train.pretrain import Stopped, prepare, start
 
-    opened = {"data": _absolute(args.data), "labels": args.labels, "store_size": args.store_size}
+    opened = {
+        "data": _absolute(args.data),
+        "labels": _absolute(args.labels),
+        **as_typed(args, args.size, args.view_size),
+    }
     source = open_source(**opened)
     command = shlex.join(["twofold", "pretrain", *sys.argv[2:]])
     with LiveShow() as show:
@@ -106,15 +112,15 @@ def _finish(folder: "RunFolder", source: "Source") -> int:
 
     page = write_report(folder.path)
     print(f"run     {folder.path}\nreport  {page}")
-    judge = f"twofold evaluate {folder.path}"
+    judge = f"twofold evaluate {shlex.quote(str(folder.path))}"
     if not source.classes:
-        judge += " --data LABELLED_DATA"
+        judge += " --labels labels.csv   (lines of path,label; or --data with other, labelled images)"
     print(f"next    {judge}")
     return 0
 
 
 def _stopped(folder: "RunFolder") -> int:
-    print(f"stopped; go on with: twofold pretrain --resume {folder.path}", file=sys.stderr)
+    print(f"stopped; go on with: twofold pretrain --resume {shlex.quote(str(folder.path))}", file=sys.stderr)
     return 130
 
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from twofold.cli._table import plain_console
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
@@ -22,7 +24,6 @@ def parser() -> "ArgumentParser":
 
 def run(args: "Namespace") -> int:
     """Prints one line a run, the oldest first."""
-    from rich.console import Console
     from rich.table import Table
 
     from twofold.core.run import RunFolder
@@ -36,12 +37,19 @@ def run(args: "Namespace") -> int:
     for title in ("method", "data", "epochs", "state", "k-NN", "linear"):
         table.add_column(title)
     for path in specs:
-        table.add_row(*_row(RunFolder(path.parent)))
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200  # nothing is cut where another program reads
-    console.print(table)
+        table.add_row(*_row_or_damage(RunFolder(path.parent)))
+    plain_console().print(table)
     return 0
+
+
+def _row_or_damage(folder: "RunFolder") -> tuple[str, ...]:
+    """One damaged run does not hide the others."""
+    from twofold.core.errors import TwofoldError
+
+    try:
+        return _row(folder)
+    except (TwofoldError, KeyError, TypeError):
+        return folder.path.name, "-", "-", "-", "damaged", "-", "-"
 
 
 def _row(folder: "RunFolder") -> tuple[str, ...]:

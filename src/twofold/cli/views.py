@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from twofold.cli._reading import add_reading, as_typed
+from twofold.core.errors import TwofoldError, UsageError
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
@@ -19,9 +22,10 @@ def parser() -> "ArgumentParser":
         "--recipe", type=str, help="a recipe by name (see views/recipes.py), not the method's"
     )
     parser.add_argument("--size", type=int, help="side of a global view in pixels")
+    add_reading(parser)
     parser.add_argument("--images", type=int, default=8, help="how many images")
     parser.add_argument("--seed", type=int, default=0, help="of images and views")
-    parser.add_argument("--out", type=str, default="views.png", help="the picture's file")
+    parser.add_argument("--out", type=str, default="views.png", help="the picture's file, a PNG")
     return parser
 
 
@@ -29,6 +33,7 @@ def run(args: "Namespace") -> int:
     """Writes the picture."""
     from pathlib import Path
 
+    from twofold.core.files import write_aside
     from twofold.data import open_source
     from twofold.data.splits import pretraining_images
     from twofold.train.engine import Engine
@@ -37,8 +42,13 @@ def run(args: "Namespace") -> int:
     from twofold.views.maker import ViewMaker
     from twofold.views.sheet import contact_sheet
 
+    out = Path(args.out)
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"--out {out}: the picture is a PNG, so its name has to end in .png")
+    if args.images < 1:
+        raise UsageError(f"--images {args.images}: it is 1 or more")
     engine = Engine.start()
-    source = open_source(args.data)
+    source = open_source(args.data, **as_typed(args, args.size))
     images = pretraining_images(source)
     request = Request(
         method=args.method, recipe=args.recipe, size=args.size, view_size=args.size, seed=args.seed
@@ -47,6 +57,10 @@ def run(args: "Namespace") -> int:
     maker = ViewMaker(resolved.recipe, seed=args.seed, view_size=resolved.view_size, channels=source.channels)
     rows = Stream(images, maker, 1, args.seed).order(0)[: args.images]
     pixels = images.read(rows)
-    contact_sheet(pixels, maker(pixels, rows, 0)).save(Path(args.out))
+    try:
+        with write_aside(out) as aside:
+            contact_sheet(pixels, maker(pixels, rows, 0)).save(aside, format="PNG")
+    except OSError as error:
+        raise TwofoldError(f"cannot write {out}: {error.strerror or error}") from None
     print(f"views   {args.out} ({resolved.recipe.name}, {resolved.view_size}x{resolved.view_size} pixels)")
     return 0

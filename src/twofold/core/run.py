@@ -108,14 +108,25 @@ class RunFolder:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The whole spec as written, with what was only recorded."""
-        loaded: dict[str, Any] = json.loads((self.path / "spec.json").read_text(encoding="utf-8"))
+        """The whole spec as written, with what was only recorded.
+
+        Raises:
+            TwofoldError: If it is damaged.
+        """
+        loaded: dict[str, Any] = _read(self.path / "spec.json", dict)
         return loaded
 
     @property
     def run(self) -> Run:
-        """The spec as a ``Run``."""
+        """The spec as a ``Run``.
+
+        Raises:
+            TwofoldError: If it is damaged.
+        """
         spec = self.spec
+        missing = [name for name in Run.__dataclass_fields__ if name not in spec]
+        if missing:
+            raise TwofoldError(f"{self.path / 'spec.json'} is damaged: it does not tell {', '.join(missing)}")
         return Run(**{name: spec[name] for name in Run.__dataclass_fields__})
 
     def log(self) -> Iterator[dict[str, Any]]:
@@ -133,7 +144,22 @@ class RunFolder:
         write_text(self.path / "log.jsonl", "".join(f"{line}\n" for line in kept))
 
     def scores(self) -> list[dict[str, Any]]:
-        """What ``scores.json`` holds; empty where nothing was judged yet."""
+        """What ``scores.json`` holds; empty where nothing was judged yet.
+
+        Raises:
+            TwofoldError: If it is damaged.
+        """
         path = self.path / "scores.json"
-        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+        found: list[dict[str, Any]] = _read(path, list) if path.is_file() else []
         return found
+
+
+def _read(path: Path, kind: type) -> Any:
+    """What a JSON file holds."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TwofoldError(f"{path} is damaged: {error}") from None
+    if not isinstance(content, kind):
+        raise TwofoldError(f"{path} is damaged: it holds no {kind.__name__}")
+    return content

@@ -79,7 +79,9 @@ def read_column(
     unknown = []
     for line in lines[bool(header) :]:
         if len(line) <= max(path_column, value_column):
-            raise TwofoldError(f"{file}: '{','.join(line)}' has too few columns; each line is path,label")
+            raise TwofoldError(
+                f"{file}: '{','.join(line)}' has too few columns; each line is path,label, with a comma"
+            )
         name, value = line[path_column].strip(), line[value_column].strip()
         row = rows.get(_plain(name))
         if row is None:
@@ -92,7 +94,11 @@ def read_column(
         if values.setdefault(row, value) != value:
             raise TwofoldError(f"{file}: {paths[row]} is both '{values[row]}' and '{value}'")
     if not values:
-        raise TwofoldError(f"{file} names none of the images, as '{unknown[0] if unknown else ''}' shows")
+        raise TwofoldError(
+            f"{file} names none of the images"
+            + (f", as '{unknown[0]}' shows" if unknown else "")
+            + f": paths start at the data's root, like '{paths[0]}'"
+        )
     if unknown and screen is not None:
         screen.say(f"{file}: {len(unknown)} lines name no image of the data, the first is '{unknown[0]}'")
     return values
@@ -104,7 +110,11 @@ def _lines(file: Path) -> list[list[str]]:
             lines = [line for line in csv.reader(text) if any(cell.strip() for cell in line)]
     except FileNotFoundError:
         raise UsageError(f"--labels {file}: no such file; it is auto, folders, none or a CSV file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except IsADirectoryError:
+        raise UsageError(f"--labels {file}: a folder; it is auto, folders, none or a CSV file") from None
+    except UnicodeDecodeError:
+        raise TwofoldError(f"{file} is not UTF-8; save it as CSV UTF-8") from None
+    except (OSError, csv.Error) as error:
         raise TwofoldError(f"{file} cannot be read as CSV: {error}") from None
     if not lines:
         raise TwofoldError(f"{file} is empty; each line is path,label")

@@ -1,5 +1,6 @@
 """Decodes a data set once into a store that later starts map into memory."""
 
+import contextlib
 import dataclasses
 import shutil
 import warnings
@@ -43,7 +44,11 @@ def pack(origin: Origin, settings: Settings, cache: Path, screen: Screen) -> Sto
         warnings.simplefilter("ignore")  # decoders warn of what the list of broken files tells
         folder.mkdir(parents=True, exist_ok=True)
         remove_abandoned(folder)
-        _bring_up_to_date(folder, store, _Task(origin, listing, settings, screen))
+        try:
+            _bring_up_to_date(folder, store, _Task(origin, listing, settings, screen))
+        finally:
+            with contextlib.suppress(OSError):  # a new store that came to nothing is an empty folder
+                folder.rmdir()
     fresh = open_store(folder)
     assert fresh is not None, f"{folder} was written just now"
     return fresh
@@ -160,6 +165,7 @@ def _refuse_if_unusable(task: _Task, broken: dict[int, str], total: int) -> None
         raise TwofoldError(
             f"no usable image in {place}: {others} other files"
             + (f", {len(spoilt)} broken images ({example})" if spoilt else "")
+            + "; JPEG, PNG, WebP, BMP, GIF and TIFF are read"
         )
     if len(spoilt) > usable:
         raise TwofoldError(

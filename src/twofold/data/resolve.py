@@ -3,11 +3,12 @@
 import re
 from pathlib import Path
 
-from twofold.core.errors import UsageError, nearest
+from twofold.core.errors import TwofoldError, UsageError, nearest
 from twofold.core.registry import find, names
 from twofold.data.archives import lister_for
 from twofold.data.listing import Origin
 
+_ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz"})
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?")
 
 
@@ -31,6 +32,8 @@ def _kind_of_path(path: Path) -> str:
         return "arrays"
     if lister_for(path) is not None:
         return "archive"
+    if path.suffix.lower() in _ARCHIVES:
+        raise TwofoldError(f"{path} is damaged or incomplete; copy or download it again")
     raise UsageError(f"{path} is neither a folder, a zip or tar archive, nor an .npy or .npz file")
 
 

@@ -30,6 +30,21 @@ def pretraining_images(source: Source) -> Images:
     return Joined(parts)
 
 
+def labelled_images(source: Source) -> Images:
+    """The labelled images of ``train``, with their labels: for methods that learn from them.
+
+    Raises:
+        TwofoldError: If there are none.
+    """
+    labelled = _labelled(source.splits["train"]) if "train" in source.splits else None
+    if labelled is None:
+        raise TwofoldError(
+            f"{source.name} has no labels to learn from: put the training images into one folder a class, "
+            "or give --labels FILE.csv with lines of path,label"
+        )
+    return labelled
+
+
 def judging_split(
     source: Source, *, group_by: str | None = None, table: Path | None = None, seed: int = 0
 ) -> tuple[str, Images, str, Images, str]:
@@ -64,8 +79,9 @@ def judging_split(
     if judge is not None:
         return fit, labelled[fit], judge, labelled[judge], f"fitted on {fit}, judged on {judge}"
     whole = labelled[fit]
-    groups = None if group_by is None else _groups(whole.paths, group_by, table)
+    named = None if group_by is None else groups_of(source, group_by, table)
     assert whole.labels is not None
+    groups = None if named is None else [named[path] for path in whole.paths]
     held = held_out(whole.labels, groups, seed)
     apart = "stratified by class" if groups is None else f"groups by '{group_by}' kept whole"
     return (
@@ -136,11 +152,21 @@ def _labelled(images: Images) -> Images | None:
     return images if (labels >= 0).all() else Part(images, np.flatnonzero(labels >= 0))
 
 
-def _groups(paths: Sequence[str], group_by: str, table: Path | None) -> list[str]:
-    """Group of each image; an image without one is a group of its own."""
+def groups_of(source: Source, group_by: str, table: Path | None) -> dict[str, str]:
+    """Group of each image, by its path; an image without one is a group of its own.
+
+    Args:
+        source: All of whose images are looked at, so that a path means the same whichever are asked for.
+        group_by: A regular expression whose first group names the image's group, or a column of ``table``.
+        table: The CSV file of labels.
+
+    Raises:
+        UsageError: If ``group_by`` is neither a column nor a regular expression with a group.
+    """
+    paths = [path for images in source.splits.values() for path in images.paths]
     if table is not None and "(" not in group_by:  # a pattern has a group
         values = read_column(table, paths, group_by)
-        return [values.get(row) or path for row, path in enumerate(paths)]
+        return {path: values.get(row) or path for row, path in enumerate(paths)}
     try:
         pattern = re.compile(group_by)
     except re.error as error:
@@ -152,4 +178,4 @@ def _groups(paths: Sequence[str], group_by: str, table: Path | None) -> list[str
     matches = [pattern.search(path) for path in paths]
     if not any(matches):
         raise UsageError(f"--group-by {group_by}: matches no path, as '{paths[0]}'")
-    return [(match and match[1]) or path for match, path in zip(matches, paths, strict=True)]
+    return {path: (match and match[1]) or path for match, path in zip(matches, paths, strict=True)}

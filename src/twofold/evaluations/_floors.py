@@ -1,9 +1,9 @@
 """What a subject has to beat: raw pixels, random weights, and public weights that anybody can have."""
 
 from twofold.core.source import Source
-from twofold.evaluations._public import can_be_had
 from twofold.evaluations._subjects import Subject, pixels, random_encoder, resolve
 from twofold.nn.encoder import public_weights
+from twofold.nn.public import can_be_had
 from twofold.train.engine import Engine
 
 _AFFORDABLE = 16

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.run import RunFolder
 from twofold.core.source import Source
-from twofold.evaluations._public import public_encoder
 from twofold.nn.encoder import Encoder
+from twofold.nn.public import public_encoder
 from twofold.nn.weights import load_encoder
 from twofold.train.checkpoint import load_checkpoint
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from twofold.core.errors import TwofoldError
 from twofold.core.source import Images, Source
-from twofold.data.splits import judging_split
+from twofold.data.splits import groups_of, judging_split
 
 _NAMED = 5
 
@@ -27,6 +27,8 @@ class Task:
         seed: Of every draw: of labels, of what is held out to select on.
         protocol: Which data and which split, for the record.
         notes: What a reader of the figures has to know.
+        groups: Group of each image to fit on, where some belong together: whatever is held out to select on
+            takes whole groups.
     """
 
     fit: Images
@@ -35,6 +37,7 @@ class Task:
     seed: int
     protocol: dict[str, Any]
     notes: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
 
 
 class Embedded(NamedTuple):
@@ -72,8 +75,8 @@ def make_task(
 
     Args:
         source: With labels.
-        group_by: Keeps images of one group on one side where a fifth is held out: a regular expression or a
-            column of ``table``.
+        group_by: Keeps images of one group on one side wherever some are held out, to judge on or to select
+            on: a regular expression or a column of ``table``.
         table: The CSV file of labels.
         seed: Of every draw.
 
@@ -88,9 +91,14 @@ def make_task(
             f"all labelled images of {source.name} are of one class, '{only}': judging needs at least two"
         )
     if asked - learned:
+        advice = (
+            "are the class names spelt alike in both?"
+            if judge_name in source.splits
+            else "label at least two images of each class"
+        )
         raise TwofoldError(
             f"{judge_name} has classes without an image in {fit_name}, so that nothing could get them right: "
-            f"{_named(asked - learned, source.classes)}; are the class names spelt alike in both?"
+            f"{_named(asked - learned, source.classes)}; {advice}"
         )
     protocol = {
         "data": source.name,
@@ -98,10 +106,15 @@ def make_task(
         "split": how,
         "fit_images": len(fit),
         "judge_images": len(judge),
+        **({"group_by": group_by} if group_by else {}),
     }
     unjudged = learned - asked
     notes = (f"{judge_name} has no image of {_named(unjudged, source.classes)}",) if unjudged else ()
-    return Task(fit, judge, source.classes, seed, protocol, notes)
+    groups = None
+    if group_by is not None:
+        named = groups_of(source, group_by, table)
+        groups = tuple(named[path] for path in fit.paths)
+    return Task(fit, judge, source.classes, seed, protocol, notes, groups)
 
 
 def labels_of(images: Images) -> Int[np.ndarray, " n"]:

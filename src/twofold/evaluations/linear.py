@@ -13,7 +13,7 @@ from twofold.data.splits import held_out
 from twofold.evaluations import _scores
 from twofold.evaluations._logistic import LinearClassifier, LogisticRegression
 from twofold.evaluations._standardise import standardised
-from twofold.evaluations._task import Embedded
+from twofold.evaluations._task import Embedded, Task, labels_of
 
 _PATIENCE = 2
 
@@ -24,7 +24,8 @@ class Linear:
 
     The protocol of Kornblith et al. (CVPR 2019, arXiv:1805.08974, section A.4) with a coarser grid.
     Fitted by L-BFGS on four fifths of the images to fit on, the strength with the best accuracy on the
-    other fifth is taken (of equals the strongest), and the classifier is fitted again on all of them.
+    other fifth (of whole groups where the task has groups) is taken, of equals the strongest, and the
+    classifier is fitted again on all of them.
     The judged images are used once, at the end.
 
     Args:
@@ -39,7 +40,7 @@ class Linear:
         """Scores of the classifier."""
         classes, seed = len(embedded.task.classes), embedded.task.seed
         fit, judge = standardised(embedded.fit, embedded.judge)
-        chosen = self._select(fit, embedded.fit_labels, classes, seed)
+        chosen = self._select(fit, embedded.fit_labels, embedded.task)
         everything = LogisticRegression(fit, embedded.fit_labels, classes)
         classifier = everything.fit(chosen.strength, chosen.classifier)
         protocol = {
@@ -50,11 +51,9 @@ class Linear:
         }
         yield from _scores.of_predictions(embedded, "linear", classifier.predict(judge), protocol)
 
-    def _select(
-        self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], classes: int, seed: int
-    ) -> "_Candidate":
-        held = torch.from_numpy(held_out(labels.numpy(force=True), None, seed)).to(features.device)
-        shown = LogisticRegression(features[~held], labels[~held], classes)
+    def _select(self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], task: Task) -> "_Candidate":
+        held = torch.from_numpy(held_out(labels_of(task.fit), task.groups, task.seed)).to(features.device)
+        shown = LogisticRegression(features[~held], labels[~held], len(task.classes))
         tried: list[_Candidate] = []
         for strength in sorted(self.strengths, reverse=True):
             classifier = shown.fit(strength, tried[-1].classifier if tried else None)

@@ -30,7 +30,14 @@ class BYOL(Method):
 
     views = recipes.D
     presets: ClassVar = {
-        "small": {"momentum": 0.97, "hidden": 1024, "dim": 128, "recipe": recipes.B, "lr": 0.1}
+        "small": {
+            "momentum": 0.97,
+            "hidden": 1024,
+            "dim": 128,
+            "recipe": recipes.B,
+            "batch_size": 128,
+            "lr": 0.4,
+        }
     }
 
     def __init__(

@@ -48,7 +48,8 @@ class MoCoV2(Method):
             "dim": 128,
             "bn_splits": 4,
             "symmetric": True,
-            "lr": 0.1,
+            "batch_size": 128,
+            "lr": 0.4,
         }
     }
 

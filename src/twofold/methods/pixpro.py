@@ -45,7 +45,8 @@ class PixPro(Method):
             "dim": 128,
             "instance": 1.0,
             "recipe": recipes.B,
-            "lr": 0.1,
+            "batch_size": 128,
+            "lr": 0.4,
         }
     }
 

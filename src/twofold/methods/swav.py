@@ -49,7 +49,8 @@ class SwAV(Method):
                 recipes.B, (0.2, 1.0), local_count=2, local_scale=(0.1, 0.3), local_side=2 / 3
             ),
             "optimizer": "adamw",
-            "lr": 2e-3,
+            "batch_size": 128,
+            "lr": 4e-3,
             "weight_decay": 1e-4,
         }
     }

@@ -18,8 +18,6 @@ _EVALUATIONS = {
     "mlp": "Two-layer probe",
     "finetune": "Fine-tuned",
     "few_labels": "Few labels",
-    "labels_1": "1 label per class",
-    "labels_10": "10 labels per class",
 }
 _METRICS = {"accuracy": "", "macro_f1": "macro-F1"}
 _SUBJECTS: dict[Role, str] = {
@@ -127,7 +125,7 @@ def _telling_keys(scores: Sequence[Score]) -> list[str]:
     chosen: list[str] = []
     for subject in dict.fromkeys(score.subject for score in scores):
         protocols = [score.protocol for score in scores if score.subject == subject]
-        for key in protocols[0]:
+        for key in dict.fromkeys(key for protocol in protocols for key in protocol):
             if (
                 key != FOUND
                 and len({repr(protocol.get(key)) for protocol in protocols}) > 1

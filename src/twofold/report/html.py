@@ -23,7 +23,7 @@ from twofold.report.verdict import judge
 def write_report(run_folder: Path) -> Path:
     """Writes ``report.html`` in a run folder and returns its path.
 
-    Reads ``spec.json``, ``log.jsonl``, ``scores.json``, ``table.json`` and ``views.png``; all but the
+    Reads ``spec.json``, ``log.jsonl``, ``scores.json`` and ``views.png``; all but the
     first may be missing, and the page says so in words.
 
     Raises:
@@ -47,7 +47,7 @@ def _render(record: Record) -> str:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = _figure
-    shown = [score for score in record.table or record.scores if not _is_recall(score)]
+    shown = [score for score in record.scores if not _is_recall(score)]
     verdict = judge(shown)
     charts = training_charts(record.log, _steps_per_epoch(record))
     return environment.get_template("report.html.j2").render(

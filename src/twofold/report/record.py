@@ -1,6 +1,5 @@
 """What a run folder holds, read back with patience: a run may be young, killed or without labels."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,6 @@ from typing import Any
 from twofold.core.errors import TwofoldError
 from twofold.core.evaluation import Score
 from twofold.core.run import RunFolder
-
-TABLE_COLUMNS = ("knn", "linear", "labels_1", "labels_10")
-"""Columns of ``table.json``, in the order in which they are shown."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +19,6 @@ class Record:
         spec: What was run.
         log: One mapping a logged step, in the order of the steps.
         scores: All figures of ``scores.json``.
-        table: Figures of the few-label table, where there is one.
         views: The sheet of views as PNG, where there is one.
     """
 
@@ -31,7 +26,6 @@ class Record:
     spec: Mapping[str, Any]
     log: Sequence[Mapping[str, Any]]
     scores: Sequence[Score]
-    table: Sequence[Score]
     views: bytes | None
 
     def said(self, *keys: str) -> Any:
@@ -56,20 +50,9 @@ def read_record(path: Path) -> Record:
             spec=folder.spec,
             log=list(folder.log()),
             scores=[Score(**score) for score in folder.scores()],
-            table=_table(path / "table.json"),
             views=views.read_bytes() if views.is_file() else None,
         )
     except (ValueError, TypeError, KeyError) as error:
         raise TwofoldError(
             f"a JSON file in {path} is damaged ({error}); run the command that wrote it again"
         ) from None
-
-
-def _table(path: Path) -> list[Score]:
-    rows = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    return [
-        Score(row["subject"], column, "accuracy", cell["mean"], cell["low"], cell["high"], {})
-        for row in rows
-        for column in TABLE_COLUMNS
-        if (cell := row.get(column)) is not None
-    ]

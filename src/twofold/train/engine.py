@@ -13,6 +13,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
+from twofold.core.errors import UsageError
 from twofold.nn.encoder import Encoder
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -37,7 +38,13 @@ class Engine:
     def start(
         cls, precision: Precision = "auto", device: str = "auto", threads: int | None = None
     ) -> "Engine":
-        """Resolves what is ``auto``, fixes the thread count and keeps freed memory in the process."""
+        """Resolves what is ``auto``, fixes the thread count and keeps freed memory in the process.
+
+        Raises:
+            UsageError: If not even one thread is asked for.
+        """
+        if threads is not None and threads < 1:
+            raise UsageError(f"--threads {threads}: it is 1 or more")
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         place = torch.device(device)

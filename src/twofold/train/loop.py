@@ -13,10 +13,14 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.dist import average_gradients
 from twofold.core.errors import TwofoldError
 from twofold.core.method import Method
+from twofold.core.source import Images
 from twofold.train.engine import Engine
 from twofold.train.optim import OptimizerSpec, set_rates
 from twofold.train.stream import Stream
 from twofold.views.evaluation import evaluation_view
+
+_NAMED = 5
+"""Images of a failed step that are named."""
 
 Watch = Callable[[Progress, Step, float], None]
 """Called after every step with the progress made, what the method returned and the learning rate."""
@@ -74,7 +78,8 @@ def fit(training: Training, watch: Watch) -> None:
     """Trains up to ``training.total`` steps; ``watch`` may raise to stop between two steps.
 
     Raises:
-        TwofoldError: If the loss is not finite; weights and statistics are those before that step's update.
+        TwofoldError: If the loss is not finite, naming images of that step; weights and statistics are those
+            before that step's update.
     """
     training.method.train()
     while training.step < training.total:
@@ -98,8 +103,9 @@ def _one_step(training: Training, batch: Batch) -> tuple[Step, float]:
         step = method(_to(batch, training.engine.device), progress)
     if not torch.isfinite(step.loss):
         raise TwofoldError(
-            f"the loss became {step.loss.item()} at step {progress.step} (epoch {progress.epoch}); "
-            "the last checkpoint is kept: start again with a lower --lr, or --precision fp32"
+            f"the loss became {step.loss.item()} at step {progress.step} (epoch {progress.epoch}), "
+            f"on {_named(training.stream.images, batch)}; "
+            "start again with a lower --lr, or --precision fp32"
         )
     step.loss.backward()
     average_gradients(method.parameters())
@@ -124,6 +130,13 @@ def embed_all(training: Training, batch_size: int = 512) -> Float[Tensor, "n d"]
             features.append(method.encoder(views.to(training.engine.device)).cpu())
     method.train(was_training)
     return torch.cat(features)
+
+
+def _named(images: Images, batch: Batch) -> str:
+    """The images of a batch, the first few by path."""
+    shown = ", ".join(images.paths[row] for row in batch.item[:_NAMED].tolist())
+    rest = len(batch.item) - _NAMED
+    return f"the images {shown}" + (f" and {rest} more" if rest > 0 else "")
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:

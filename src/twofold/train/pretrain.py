@@ -2,13 +2,9 @@
 
 import copy
 import dataclasses
-import signal
-import sys
+import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,17 +17,19 @@ from twofold.core.errors import TwofoldError
 from twofold.core.method import Method
 from twofold.core.run import Run, RunFolder
 from twofold.core.source import Images, Source
-from twofold.data.splits import pretraining_images
+from twofold.data.splits import labelled_images, pretraining_images
 from twofold.nn.encoder import Encoder
-from twofold.nn.weights import load_encoder, save_encoder, save_parts
+from twofold.nn.weights import save_encoder, save_parts
 from twofold.train.checkpoint import load_checkpoint, save_checkpoint
 from twofold.train.engine import Engine, seed_everything
+from twofold.train.environment import about, environment
+from twofold.train.interrupts import interrupts
 from twofold.train.loop import Training, fit
 from twofold.train.monitors import Log, OnlineKnn, Pace, spread
 from twofold.train.optim import OptimizerSpec, make_optimizer
 from twofold.train.resolve import Request, Resolved, resolve
 from twofold.train.stream import Stream
-from twofold.views.kernel import renderer
+from twofold.train.warm_start import initial_encoder, parent_of
 from twofold.views.maker import ViewMaker
 from twofold.views.plain import from_json, to_json
 from twofold.views.sheet import contact_sheet
@@ -85,7 +83,7 @@ def prepare(
         command: What was typed, for the record.
         show: Where progress is shown.
     """
-    images = pretraining_images(source)
+    images = images_for(request.method, source)
     resolved = resolve(request, source, len(images), accelerator=engine.device.type != "cpu")
     encoder = {
         "name": resolved.encoder,
@@ -96,7 +94,7 @@ def prepare(
     }
     parents: dict[str, Any] = {}
     if init is not None:
-        encoder, parents = _parent(init, encoder)
+        encoder, parents = parent_of(init, encoder)
     run = Run(
         method={
             "name": request.method,
@@ -123,19 +121,29 @@ def prepare(
     )
     steps = _length(resolved, run, images, engine, show)
     run = dataclasses.replace(run, steps=steps, epochs=round(steps * resolved.batch_size / len(images), 2))
-    return Prepared(run, _about(engine, command, resolved), source, engine)
+    return Prepared(run, about(engine, command, resolved), source, engine)
 
 
 def start(prepared: Prepared, out: Path, show: Show) -> RunFolder:
-    """Begins a prepared run in a new folder below ``out`` and trains it to the end."""
+    """Begins a prepared run in a new folder below ``out`` and trains it to the end.
+
+    A checkpoint is written before the first step, so that a run that is killed at any moment can go on; where
+    not even that step succeeds, no folder is left.
+    """
     run, source = prepared.run, prepared.source
+    training = build(run, images_for(run.method["name"], source), prepared.engine)
     folder = RunFolder.create(out, run, prepared.about)
-    training = build(run, pretraining_images(source), prepared.engine)
-    _picture(training, folder)
-    if source.skipped:
-        listed = "".join(f"{path}\t{reason}\n" for path, reason in source.skipped)
-        (folder.path / "skipped.txt").write_text(listed, encoding="utf-8")
-    train(training, folder, source, show)
+    try:
+        _picture(training, folder)
+        if source.skipped:
+            listed = "".join(f"{path}\t{reason}\n" for path, reason in source.skipped)
+            (folder.path / "skipped.txt").write_text(listed, encoding="utf-8")
+        _save(training, folder)
+        train(training, folder, source, show)
+    except BaseException:
+        if training.step == 0:
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
     return folder
 
 
@@ -151,17 +159,23 @@ def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Non
             f"the data at {run.data['open']['data']} is not what {folder.path} was trained on "
             "(its contents have changed): start a new run instead"
         )
-    about = folder.spec
-    training = build(run, pretraining_images(source), engine)
+    recorded = folder.spec
+    training = build(run, images_for(run.method["name"], source), engine)
     training.load_state_dict(load_checkpoint(folder.path / "last.ckpt"))
     if training.step >= training.total:
         raise TwofoldError(f"{folder.path} is finished: {training.total} of {training.total} steps are done")
     for name in ("threads", "torch", "processor", "renderer"):
-        now = _environment(engine)[name]
-        if about.get(name) != now:
-            show.note(f"{name} was {about.get(name)} and is now {now}: the resumed run is not bit-exact")
+        now = environment(engine)[name]
+        if recorded.get(name) != now:
+            show.note(f"{name} was {recorded.get(name)} and is now {now}: the resumed run is not bit-exact")
     folder.cut_log(training.step)
     train(training, folder, source, show)
+
+
+def images_for(method: str, source: Source) -> Images:
+    """What a method learns from: images without their labels, unless it declares that it learns from them."""
+    learns_from_labels = registry.find("methods", method).learns_from_labels
+    return labelled_images(source) if learns_from_labels else pretraining_images(source)
 
 
 def build(run: Run, images: Images, engine: Engine) -> Training:
@@ -169,7 +183,7 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
     seed_everything(run.seed)
     method = registry.find("methods", run.method["name"])
 
-    parent = _initial(run) if run.parents else None
+    parent = initial_encoder(run) if run.parents else None
 
     def make_encoder(**changes: Any) -> Encoder:
         encoder = Encoder(**{**run.encoder, **changes})
@@ -203,7 +217,7 @@ def train(training: Training, folder: RunFolder, source: Source, show: Show) -> 
     saved = time.monotonic()
     last_knn: dict[str, float] = {}
 
-    with _interrupts() as asked_to_stop:
+    with interrupts() as asked_to_stop:
 
         def watch(progress: Progress, step: Step, rate: float) -> None:
             nonlocal saved
@@ -264,51 +278,6 @@ def _length(resolved: Resolved, run: Run, images: Images, engine: Engine, show: 
     return steps
 
 
-def _parent(init: str, encoder: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    if init.startswith("timm:"):
-        return {**encoder, "name": init.removeprefix("timm:")}, {"init": init}
-    path = RunFolder.open(Path(init)).path / "encoder.safetensors"
-    return load_encoder(path).spec, {"init": str(path)}
-
-
-def _initial(run: Run) -> Encoder:
-    init = run.parents["init"]
-    if init.startswith("timm:"):
-        return Encoder(**run.encoder, pretrained=True)
-    return load_encoder(Path(init))
-
-
-def _about(engine: Engine, command: str, resolved: Resolved) -> dict[str, Any]:
-    asked = {"minutes": resolved.minutes} if resolved.minutes else {"epochs": resolved.epochs}
-    return {"command": command, "asked": asked, **_environment(engine)}
-
-
-def _environment(engine: Engine) -> dict[str, Any]:
-    return {
-        "threads": engine.threads,
-        "device": str(engine.device),
-        "processor": processor(),
-        "renderer": renderer(),
-        "python": sys.version.split()[0],
-        "torch": torch.__version__,
-        "timm": version("timm"),
-        "twofold": version("twofold"),
-    }
-
-
-def processor() -> str:
-    """Model name of the processor."""
-    import platform
-
-    try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def _online_knn(training: Training, source: Source) -> OnlineKnn | None:
     labelled = source.splits.get("train")
     if labelled is None or labelled.labels is None or (labelled.labels >= 0).sum() < 100:
@@ -333,24 +302,3 @@ def _save(training: Training, folder: RunFolder) -> None:
 def _whole(encoder: torch.nn.Module) -> Encoder:
     assert isinstance(encoder, Encoder)
     return encoder
-
-
-@contextmanager
-def _interrupts() -> Iterator[Any]:
-    """Turns SIGINT and SIGTERM into a question that is asked after each step."""
-    asked: list[int] = []
-
-    def note(number: int, _: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    try:
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: nobody can interrupt
-        before = {}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -4,10 +4,11 @@ import dataclasses
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal
 
 from twofold.core import registry
-from twofold.core.errors import UsageError, nearest
+from twofold.core.errors import TwofoldError, UsageError, nearest
 from twofold.core.method import Method
 from twofold.core.recipe import Recipe
 from twofold.core.source import Source
@@ -83,6 +84,7 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
 
     Raises:
         UsageError: If the request contradicts itself or the data.
+        TwofoldError: If there is but one image.
     """
     method = registry.find("methods", request.method)
     defaults = choose(source, accelerator=accelerator, size=request.size)
@@ -170,6 +172,18 @@ def _check(request: Request, batch_size: int, images: int) -> None:
         value = getattr(request, name)
         if value is not None and value <= 0:
             raise UsageError(f"--{name.replace('_', '-')} must be above 0, not {value}")
+    for name, least, most in (
+        ("warmup", 0, 1),
+        ("min_scale", 0, 1),
+        ("weight_decay", 0, inf),
+        ("seed", 0, inf),
+    ):
+        value = getattr(request, name)
+        if value is not None and not least <= value <= most:
+            bounds = f"from {least} to {most}" if most < inf else f"{least} or more"
+            raise UsageError(f"--{name.replace('_', '-')} must be {bounds}, not {value}")
+    if images < 2:
+        raise TwofoldError("there is one image to learn from: every method compares images with each other")
     if batch_size > images:
         raise UsageError(
             f"the batch of {batch_size} is larger than the {images} images to train on; "

@@ -12,6 +12,7 @@ from twofold.data.labels import numbered
 from twofold.data.layout import SPLITS
 from twofold.data.listing import Listing, Origin, file_stamp, list_arrays, short_name
 
+_NO_LABEL = -1
 _LABEL_WORDS = frozenset(["y", "label", "labels", "target", "targets", "class", "classes"])
 
 
@@ -43,6 +44,8 @@ def _listing(path: Path, stamp: str) -> Listing:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as packed:
                 arrays = {name: packed[name] for name in packed.files}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        if "pickle" in str(error):  # numpy advises to load it all the same
+            error = ValueError("it is damaged, or holds Python objects rather than numbers")
         raise TwofoldError(f"{path} cannot be read as a numpy file: {error}") from None
     images, labels, others = _sorted_out(arrays)
     if not images:
@@ -94,5 +97,8 @@ def _class_names(path: Path, labels: np.ndarray | None, images: int) -> list[str
     if len(labels) != images:
         raise TwofoldError(f"{path} has {images} images but {len(labels)} labels in one split")
     if np.issubdtype(labels.dtype, np.floating):
+        labels = np.where(np.isnan(labels), _NO_LABEL, labels)
+        if not np.array_equal(labels, np.trunc(labels)):
+            raise TwofoldError(f"{path} has labels that are no whole numbers: they name no classes")
         labels = labels.astype(np.int64)
-    return ["" if str(label) == "-1" else str(label) for label in labels.tolist()]
+    return ["" if str(label) == str(_NO_LABEL) else str(label) for label in labels.tolist()]

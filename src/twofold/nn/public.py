@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 
 from twofold.core.errors import TwofoldError, UsageError, nearest
-from twofold.nn.encoder import Encoder, known_encoders, public_weights
+from twofold.nn.encoder import Encoder, PublicWeights, known_encoders, public_weights
 
 _PATIENCE = 2.0
 """Seconds that the hub has to answer."""
@@ -19,6 +19,22 @@ def public_encoder(name: str) -> Encoder:
         UsageError: If there are no such weights.
         TwofoldError: If they cannot be had now.
     """
+    public = require(name)
+    try:
+        encoder = Encoder(name, size=public.size, mean=public.mean, std=public.std, pretrained=True)
+    except (OSError, RuntimeError) as error:
+        raise TwofoldError(f"the public weights of {name} cannot be loaded: {error}") from error
+    return encoder.eval()
+
+
+def require(name: str) -> PublicWeights:
+    """What is known of a model's public weights, which can be had now.
+
+    Raises:
+        UsageError: If there are no such weights.
+        TwofoldError: If they cannot be had now; told within seconds, where the hub's own client tries for a
+            minute.
+    """
     public = public_weights(name)
     if public is None:
         raise UsageError(f"timm has no public weights of '{name}'{nearest(name, known_encoders())}")
@@ -27,11 +43,7 @@ def public_encoder(name: str) -> Encoder:
             f"the public weights of {name} cannot be had: they are not on this machine "
             f"and huggingface.co, which has them as {public.repository}, does not answer"
         )
-    try:
-        encoder = Encoder(name, size=public.size, mean=public.mean, std=public.std, pretrained=True)
-    except (OSError, RuntimeError) as error:
-        raise TwofoldError(f"the public weights of {name} cannot be loaded: {error}") from error
-    return encoder.eval()
+    return public
 
 
 def can_be_had(name: str) -> bool:
