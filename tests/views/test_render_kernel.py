@@ -174,7 +174,7 @@ def test_bfloat16_is_float32_rounded_to_nearest_even_in_either_order(level, memo
 
 @at_every_level
 def test_halfway_between_two_bfloat16_the_even_one_is_taken(level):
-    """White times a factor is the factor: one that lies halfway above an even value, one above an odd value."""
+    """White times a factor is the factor: one lies halfway above an even value, one above an odd one."""
     factors = np.array([0x3F7E8000, 0x3F7D8000], dtype=np.uint32).view(np.float32)
     images = torch.full((2, 16, 16, 3), 255, dtype=torch.uint8)
     drawn = {"contrast": [1.0] * 2, "saturation": [1.0] * 2, "hue": [0.0] * 2, "order": [[0, 1, 2, 3]] * 2}
