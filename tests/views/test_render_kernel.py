@@ -176,6 +176,18 @@ def test_bfloat16_is_float32_rounded_to_nearest_even_in_either_order(level, memo
     assert half.is_contiguous(memory_format=memory_format)
 
 
+@at_every_level
+def test_halfway_between_two_bfloat16_the_even_one_is_taken(level):
+    """White times a factor is the factor: one lies halfway above an even value, one above an odd one."""
+    factors = np.array([0x3F7E8000, 0x3F7D8000], dtype=np.uint32).view(np.float32)
+    images = torch.full((2, 16, 16, 3), 255, dtype=torch.uint8)
+    drawn = {"contrast": [1.0] * 2, "saturation": [1.0] * 2, "hue": [0.0] * 2, "order": [[0, 1, 2, 3]] * 2}
+    values = {"brightness": factors, **{name: np.array(value) for name, value in drawn.items()}}
+    of = table(16, [[0, 0, 16, 16]] * 2, Effect(JITTER, np.ones(2, bool), values))
+    half = render_kernel(images, of, level, torch.bfloat16).pixels
+    assert half[:, 0, 0, 0].view(torch.int16).tolist() == [0x3F7E, 0x3F7E]
+
+
 @needs_kernel
 @pytest.mark.parametrize(
     "box",
