@@ -41,15 +41,15 @@ class SwAV(Method):
     queue: Queue | None
     presets: ClassVar = {
         "small": {
-            "prototypes": 300,
+            "epsilon": 0.03,
+            "prototypes": 500,
             "hidden": 512,
             "dim": 128,
-            "frozen_steps": 100,
+            "frozen_steps": 20,
             "recipe": recipes.multi_crop(
                 recipes.B, (0.2, 1.0), local_count=2, local_scale=(0.1, 0.3), local_side=2 / 3
             ),
             "optimizer": "adamw",
-            "batch_size": 128,
             "lr": 4e-3,
             "weight_decay": 1e-4,
         }
