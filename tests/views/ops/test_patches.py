@@ -75,7 +75,7 @@ def test_operations_after_the_cut_draw_for_each_patch():
     view = view_of(Patches(), Gray(p=0.5), GaussianNoise((0.1, 0.1), p=0.5))
     grays = (view.pixels.amax(2) - view.pixels.amin(2)).flatten(2).amax(2) < 1e-6
     assert 0 < grays.float().mean() < 0.5
-    assert not torch.equal(grays[0], grays[1])
+    assert (grays.any(1) & ~grays.all(1)).any()
     assert view.pixels.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
 
 
