@@ -3,23 +3,17 @@
     python benchmarks/minutes.py cifar10.zip --minutes 10 --methods simclr moco_v2 --seeds 0
 
 Each row is kept in ``docs/results/minutes.json`` with its commands, commit and machine as soon as its run
-is there; rows that are in the file already are not run again. At the end all runs that have no scores yet
-are judged by one command. ``docs/results.md`` is made from the file.
+is there; rows that are in the file already are not run again. At the end all runs on labelled images that
+have no scores yet are judged by one command. ``docs/results.md`` is made from the file.
 """
 
 import argparse
 import json
-import os
-import platform
-import subprocess
-import sys
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-KEPT = ROOT / "docs" / "results" / "minutes.json"
+from record import commit, keep, load, machine_of, twofold
 
 
 def main() -> None:
@@ -32,7 +26,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder of the runs")
     wanted = parser.parse_args()
-    rows: list[dict[str, Any]] = json.loads(KEPT.read_text()) if KEPT.is_file() else []
+    rows = load("minutes")
     for seed in wanted.seeds:
         for method in wanted.methods:
             title = {
@@ -45,36 +39,36 @@ def main() -> None:
                 print("kept already:", title)
                 continue
             rows.append({**title, **pretrained(wanted, method, seed)})
-            keep(rows)
-    judge([row for row in rows if "scores" not in row], wanted.out)
-    keep(rows)
+            keep("minutes", rows)
+    judge([row for row in rows if row["classes"] and "scores" not in row], wanted.out)
+    keep("minutes", rows)
 
 
 def pretrained(wanted: argparse.Namespace, method: str, seed: int) -> dict[str, Any]:
     options = ["--method", method, "--minutes", f"{wanted.minutes:g}", "--seed", str(seed)]
     before = set(wanted.out.glob("*/spec.json"))
-    began = time.monotonic()
-    twofold("pretrain", wanted.data, *options, "--out", str(wanted.out))
-    seconds = time.monotonic() - began
+    seconds = twofold("pretrain", wanted.data, *options, "--out", str(wanted.out))
     (run,) = set(wanted.out.glob("*/spec.json")) - before
     spec = json.loads(run.read_text())
     log = [json.loads(line) for line in (run.parent / "log.jsonl").read_text().splitlines()]
     return {
         "command": " ".join(["twofold pretrain", Path(wanted.data).name, *options]),
         "run": run.parent.name,
-        "seconds": round(seconds, 1),
+        "seconds": seconds,
+        "images": spec["data"]["images"],
+        "classes": spec["data"]["classes"],
         "images_per_second": median(line["images_per_second"] for line in log),
         "epochs": spec["epochs"],
         "steps": spec["steps"],
+        "losses": [log[0]["loss"], log[-1]["loss"]],
+        "spread": log[-1]["std"],
         "encoder": spec["encoder"]["name"],
         "view_size": spec["view_size"],
         "batch_size": spec["batch_size"],
         "optimizer": spec["optimizer"],
         "arguments": spec["method"]["arguments"],
-        "precision": spec["precision"],
-        "commit": git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "src") else ""),
-        "machine": f"{spec['processor']}, {len(os.sched_getaffinity(0))} cores, {platform.system()}, "
-        f"torch {spec['torch']}, {spec['precision']}",
+        "commit": commit("src"),
+        "machine": machine_of(spec),
     }
 
 
@@ -85,22 +79,6 @@ def judge(rows: list[dict[str, Any]], out: Path) -> None:
     twofold("evaluate", *(str(out / row["run"]) for row in rows))
     for row in rows:
         row["scores"] = json.loads((out / row["run"] / "scores.json").read_text())
-
-
-def keep(rows: list[dict[str, Any]]) -> None:
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
-    KEPT.write_text(json.dumps(rows, indent=1) + "\n")
-
-
-def twofold(*words: str) -> None:
-    print("twofold", *words, flush=True)
-    subprocess.run([sys.executable, "-m", "twofold", *words], check=True)
-
-
-def git(*words: str) -> str:
-    return subprocess.run(
-        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -44,15 +44,59 @@ def quickstart_rows(rows: list[dict[str, Any]], columns: list[tuple[str, Any, An
 
 
 def minutes(rows: list[dict[str, Any]]) -> str:
-    """Methods side by side, after so many minutes each."""
-    first = rows[0]
-    title = f"## {first['minutes']:g} minutes of two cores on {first['data']}"
-    lines = [title, "", f"{first['machine']}; commit {first['commit']}. Accuracy on `val`, ± half of the 95%"]
-    lines += ["interval; `test` is not touched. Settings were not chosen on `val`.", ""]
-    head = ["method", "seed", "k-NN, k=200", "k-NN, k=1", "linear", "images/s", "epochs", "seconds"]
-    lines += table(head, minutes_rows(rows))
-    commands = [*(row["command"] for row in rows), "twofold evaluate RUN ..."]
-    return "\n".join([*lines, "", "Commands:", "", "```", *commands, "```", ""])
+    """Methods side by side, after so many minutes each, one table a data set."""
+    parts = []
+    for data, length in dict.fromkeys((row["data"], row["minutes"]) for row in rows):
+        some = [row for row in rows if (row["data"], row["minutes"]) == (data, length)]
+        lines = [f"## {length:g} minutes of two cores on {data}", ""]
+        where = dict.fromkeys(f"{row['machine']}; commit {row['commit']}." for row in some)
+        if "scores" in some[0]:
+            lines += [
+                *where,
+                "Accuracy on `val`, ± half of the 95% interval; `test` is not touched. Settings",
+            ]
+            lines += ["were chosen on a part of `train`.", ""]
+            head = ["method", "seed", "k-NN, k=200", "k-NN, k=1", "linear", "images/s", "epochs", "seconds"]
+            lines += table(head, minutes_rows(some))
+        else:
+            lines += [
+                *where,
+                "No labels, so nothing to judge. Spread: 1 fills the sphere, 0 is collapse.",
+                "",
+            ]
+            head = [
+                "method",
+                "seed",
+                "images",
+                "encoder",
+                "view",
+                "images/s",
+                "epochs",
+                "loss",
+                "spread",
+                "seconds",
+            ]
+            lines += table(head, unjudged_rows(some))
+        commands = [row["command"] for row in some] + ["twofold evaluate RUN ..."] * ("scores" in some[0])
+        parts.append("\n".join([*lines, "", "Commands:", "", "```", *commands, "```", ""]))
+    return "\n".join(parts)
+
+
+def unjudged_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
+    for row in rows:
+        first, last = row["losses"]
+        yield [
+            f"`{row['method']}`",
+            str(row["seed"]),
+            f"{row['images']:,}",
+            row["encoder"],
+            f"{row['view_size']} px",
+            f"{row['images_per_second']:.0f}",
+            f"{row['epochs']:g}",
+            f"{first:.2f} → {last:.2f}",
+            f"{row['spread']:.2f}",
+            f"{row['seconds']:.0f}",
+        ]
 
 
 def minutes_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:

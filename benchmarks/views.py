@@ -18,7 +18,6 @@ import json
 import multiprocessing
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from record import KEPT, commit
 from view_speed import pictures
 from view_speed.agreement import differences
 from view_speed.job import Job
@@ -35,8 +35,7 @@ from view_speed.limits import limits
 from view_speed.process import Arm, Failed
 from view_speed.recipe import recipe_c
 
-ROOT = Path(__file__).resolve().parent.parent
-KEPT = ROOT / "docs" / "results" / "views.json"
+OUT = KEPT / "views.json"
 
 SETTINGS = {"32": 32, "96": 96, "224": 224, "224 files": 224, "224 short files": 224}
 BATCH = {32: 256, 96: 128, 224: 32}
@@ -55,11 +54,9 @@ PEERS = ("lightly", "torchvision", "kornia", "albumentations", "dali")
 
 def main() -> None:
     wanted = arguments()
-    KEPT.parent.mkdir(parents=True, exist_ok=True)
     record: dict[str, Any] = {
         "command": command(wanted),
-        "commit": git("rev-parse", "--short", "HEAD")
-        + ("+" if git("status", "--porcelain", "src", "benchmarks") else ""),
+        "commit": commit("src", "benchmarks"),
         "machine": machine(),
         "versions": {},
         "limits": {},
@@ -90,7 +87,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3, help="of one arm's round, at least")
     parser.add_argument("--checked", type=float, default=1, help="share of the check's views")
-    parser.add_argument("--out", type=Path, default=KEPT)
+    parser.add_argument("--out", type=Path, default=OUT)
     return parser.parse_args()
 
 
@@ -222,12 +219,6 @@ def machine() -> dict[str, Any]:
         "system": platform.system(),
         "python": platform.python_version(),
     }
-
-
-def git(*words: str) -> str:
-    return subprocess.run(
-        ["git", *words], cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 if __name__ == "__main__":
