@@ -91,6 +91,9 @@ def test_predict_refuses_what_it_cannot_do(place: Path, classifier: Path, tmp_pa
     assert "no image" in refused(1, "predict", classifier, tmp_path / "empty", "--out", out)
     assert refused(2, "predict", classifier, tmp_path / "nowhere", "--out", out)
     assert not out.exists()
+    (tmp_path / "empty" / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
+    assert "none of the images" in refused(1, "predict", classifier, tmp_path / "empty", "--out", out)
+    assert "broken.jpg" in out.read_text()  # with the reason
 
 
 def test_embed(place: Path, tmp_path: Path, refused) -> None:

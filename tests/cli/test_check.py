@@ -51,9 +51,9 @@ def test_check_tells_what_the_data_is(data: Path, capsys: pytest.CaptureFixture[
 def test_check_ends_with_what_would_be_chosen(
     data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(defaults, "describe", lambda source: [f"would train on {source.name}", "in an hour"])
-    assert main(["check", str(data)]) == 0
-    assert capsys.readouterr().out.endswith("would train on pets\nin an hour\n")
+    monkeypatch.setattr(defaults, "describe", lambda source, size: [f"train on {source.name}", f"at {size}"])
+    assert main(["check", str(data), "--size", "24"]) == 0
+    assert capsys.readouterr().out.endswith("train on pets\nat 24\n")
 
 
 def test_check_without_data_is_a_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

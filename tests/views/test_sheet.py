@@ -97,6 +97,15 @@ def test_a_turned_view_is_outlined_where_it_looks():
         assert outline[y - 2 : y + 3, x - 2 : x + 3].any()
 
 
+def test_a_last_column_shows_intensities_in_the_colours_of_the_views():
+    images = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
+    batch = ViewMaker(SMALL_CROPS, seed=0, view_size=32, channels=3)(images, np.arange(2), 0)
+    shown = cell(contact_sheet(images, batch, histogram=True), 1, 3)
+    for colour in COLOURS[:2]:
+        wanted = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+        assert (shown == wanted).all(axis=2).any()
+
+
 def test_images_of_any_shape_fit_their_cells():
     images = [torch.full((h, w, 3), 9, dtype=torch.uint8) for h, w in [(1, 400), (400, 1), (300, 200)]]
     sheet = sheet_of(images, SMALL_CROPS)

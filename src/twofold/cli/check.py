@@ -56,12 +56,12 @@ def run(args: "Namespace") -> int:
     _print_skipped(source, console)
     _print_duplicates(opened, console, screen)
     _topic(console, "What would be chosen")
-    for line in _recommendation(source):
+    for line in _recommendation(source, args.size):
         console.print(line, markup=False)
     return 0
 
 
-def _recommendation(source: "Source") -> list[str]:
+def _recommendation(source: "Source", size: int | None) -> list[str]:
     """What a training would use by default, and how long it would take; or why there can be none."""
     from twofold.data.splits import pretraining_images
     from twofold.train import defaults
@@ -72,7 +72,7 @@ def _recommendation(source: "Source") -> list[str]:
         return [f"nothing can be learned: {error}"]
     if len(images) < 2:
         return ["nothing can be learned from one image: every method compares images with each other"]
-    return defaults.describe(source)
+    return defaults.describe(source, size)
 
 
 def _print_splits(source: "Source", console: "Console") -> None:

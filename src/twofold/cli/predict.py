@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twofold.core.errors import TwofoldError
+
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
@@ -34,7 +36,10 @@ def run(args: "Namespace") -> int:
 
     classifier = load_classifier(Path(args.classifier), value_range=args.range)
     rows = predict(classifier, args.data, engine=Engine.start(), screen=Screen())
-    _tell(write_csv(rows, Path(args.out)), args.out)
+    summary = write_csv(rows, Path(args.out))
+    if not summary.classes:
+        raise TwofoldError(f"none of the images in {args.data} can be read; {args.out} tells why of each")
+    _tell(summary, args.out)
     return 0
 
 

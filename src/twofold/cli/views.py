@@ -39,6 +39,7 @@ def run(args: "Namespace") -> int:
     from twofold.train.engine import Engine
     from twofold.train.resolve import Request, resolve
     from twofold.train.stream import Stream
+    from twofold.views.histograms import overlap
     from twofold.views.maker import ViewMaker
     from twofold.views.sheet import contact_sheet
 
@@ -57,10 +58,17 @@ def run(args: "Namespace") -> int:
     maker = ViewMaker(resolved.recipe, seed=args.seed, view_size=resolved.view_size, channels=source.channels)
     rows = Stream(images, maker, 1, args.seed).order(0)[: args.images]
     pixels = images.read(rows)
+    batch = maker(pixels, rows, 0)
     try:
         with write_aside(out) as aside:
-            contact_sheet(pixels, maker(pixels, rows, 0)).save(aside, format="PNG")
+            contact_sheet(pixels, batch, args.images, histogram=True).save(aside, format="PNG")
     except OSError as error:
         raise TwofoldError(f"cannot write {out}: {error.strerror or error}") from None
     print(f"views   {args.out} ({resolved.recipe.name}, {resolved.view_size}x{resolved.view_size} pixels)")
+    alike = overlap(batch.views)
+    if alike is not None:
+        print(
+            f"intensities: histograms overlap by {alike.same:.0%} between views of one image, "
+            f"by {alike.other:.0%} between views of two"
+        )
     return 0

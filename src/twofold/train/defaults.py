@@ -64,12 +64,12 @@ def choose(source: Source, *, accelerator: bool, size: int | None = None) -> Def
     )
 
 
-def describe(source: Source) -> list[str]:
-    """The choices in sentences, for ``twofold check``."""
+def describe(source: Source, size: int | None = None) -> list[str]:
+    """The choices in sentences, for ``twofold check``; arguments as for ``choose``."""
     import torch
 
     accelerator = torch.cuda.is_available()
-    chosen = choose(source, accelerator=accelerator)
+    chosen = choose(source, accelerator=accelerator, size=size)
     length = (
         f"{chosen.minutes:g} minutes, the number of epochs follows from a short measurement"
         if chosen.minutes

@@ -1,6 +1,6 @@
 """A contact sheet: what a method really sees.
 
-The only user of Pillow's drawing in the views.
+Together with ``histograms`` the only user of Pillow's drawing in the views.
 """
 
 import math
@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from twofold.core.batch import Batch, View
 from twofold.core.source import Pixels
+from twofold.views.histograms import drawn, histograms
 
 CELL = 128
 GAP = 8
@@ -23,16 +24,17 @@ COLOURS = ("#e6194b", "#0082c8", "#f58231", "#3cb44b", "#911eb4", "#008080", "#f
 """One a view, for its box and its caption; they repeat after the eighth."""
 
 
-def contact_sheet(images: Pixels, batch: Batch, rows: int = 8) -> Image.Image:
+def contact_sheet(images: Pixels, batch: Batch, rows: int = 8, histogram: bool = False) -> Image.Image:
     """Originals with the crop boxes of all views on the left, the views beside them.
 
     Args:
         images: What the batch was made of: colours in 0 to 255.
         batch: Its views.
         rows: At most so many images are shown, from the first.
+        histogram: Whether a last column shows the intensities of all views of an image.
     """
     rows = min(rows, len(images))
-    width = (1 + len(batch.views)) * (CELL + GAP) + GAP
+    width = (1 + len(batch.views) + histogram) * (CELL + GAP) + GAP
     sheet = Image.new("RGB", (width, CAPTION + rows * (CELL + GAP) + GAP), "white")
     _write_captions(sheet, batch.views)
     for row in range(rows):
@@ -40,7 +42,19 @@ def contact_sheet(images: Pixels, batch: Batch, rows: int = 8) -> Image.Image:
         _paste(sheet, original, row, 0)
         for column, view in enumerate(batch.views, start=1):
             _paste(sheet, _fitted(_shown(view, row)), row, column)
+    if histogram:
+        _add_histograms(sheet, batch.views, rows)
     return sheet
+
+
+def _add_histograms(sheet: Image.Image, views: Sequence[View], rows: int) -> None:
+    found = {number: shares for number, view in enumerate(views) if (shares := histograms(view)) is not None}
+    column = 1 + len(views)
+    corner = (GAP + column * (CELL + GAP), 5)
+    ImageDraw.Draw(sheet).text(corner, "intensities", fill="black", font=ImageFont.load_default(size=13))
+    colours = [_colour(number) for number in found]
+    for row in range(rows if found else 0):
+        _paste(sheet, drawn([shares[row] for shares in found.values()], colours, CELL), row, column)
 
 
 def _sides(views: Sequence[View]) -> list[int]:
