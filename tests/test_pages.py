@@ -16,7 +16,14 @@ PLACES = sorted(set(re.findall(r"`((?:core|nn|data|train|views|report)/[\w/]+\.p
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LINKS = [
     (page, link)
-    for page in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/index.md", "docs/architecture.md")
+    for page in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/index.md",
+        "docs/views.md",
+        "docs/architecture.md",
+    )
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
 ]
 
@@ -39,6 +46,15 @@ def test_links_lead_somewhere(page, link):
 def test_the_readme_lists_every_method_and_every_command():
     assert sorted(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == registry.names("methods")
     assert sorted(set(re.findall(r"^\| `twofold (\w+)", README, re.MULTILINE))) == commands()
+
+
+def test_every_recipe_that_is_named_can_be_asked_for():
+    from twofold.views.asked import known
+
+    table = (ROOT / "docs/views.md").read_text(encoding="utf-8").partition("## Change a recipe")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named and named <= set(known())
 
 
 def test_the_layers_are_those_that_are_enforced():
