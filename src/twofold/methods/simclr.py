@@ -30,7 +30,7 @@ class SimCLR(Method):
     views = recipes.C
     presets: ClassVar = {
         "small": {"temperature": 0.2, "hidden": 512, "dim": 128, "recipe": recipes.B, "lr": 0.3},
-        "signs": {"temperature": 0.2, "hidden": 256, "dim": 64, "recipe": recipes.TINTED, "lr": 0.2},
+        "signs": {"temperature": 0.2, "hidden": 256, "dim": 64, "recipe": recipes.TINTED, "lr": 0.1},
     }
 
     def __init__(
