@@ -40,7 +40,7 @@ def main() -> None:
                 continue
             rows.append({**title, **pretrained(wanted, method, seed)})
             keep("minutes", rows)
-    judge([row for row in rows if row["classes"] and "scores" not in row], wanted.out)
+    judge([row for row in rows if "scores" not in row and row["classes"]], wanted.out)
     keep("minutes", rows)
 
 
