@@ -129,6 +129,8 @@ def one_setting(
             lose(name, why)
 
     def lose(name: str, why: Failed) -> None:
+        if name == REFERENCE:
+            raise SystemExit(f"{name}: {why}; without it there is nothing to compare")
         record["missing"][f"{name}, {setting}, cores: {len(cores)}"] = str(why)
         print(f"{name}: missing ({why})", flush=True)
         arms.pop(name, None)

@@ -11,9 +11,13 @@ import numpy as np
 import simplejpeg
 import torch
 
-from twofold.core.recipe import Blur, Crop, Flip, Gray, Jitter, ViewSpec
+from twofold.core.recipe import Crop, ViewSpec
 from twofold.core.recipe import Recipe as Views
 from twofold.views.maker import ViewMaker
+from twofold.views.ops.blur import Blur
+from twofold.views.ops.colour import Gray
+from twofold.views.ops.flips import Flip
+from twofold.views.ops.jitter import Jitter
 from view_speed.job import Job, Order
 from view_speed.recipe import Recipe
 
