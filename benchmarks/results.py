@@ -32,7 +32,8 @@ def quickstart(rows: list[dict[str, Any]]) -> str:
     columns += [("few_labels", "per_class", 1), ("few_labels", "per_class", 10)]
     names = ["k-NN, k=200", "k-NN, k=1", "linear", "1 label a class", "10 labels a class"]
     lines += table(["seed", "subject", *names, "seconds"], quickstart_rows(rows, columns))
-    return "\n".join([*lines, ""])
+    commands = [row["command"] for row in rows]
+    return "\n".join([*lines, "", "Commands:", "", "```", *commands, "```", ""])
 
 
 def quickstart_rows(rows: list[dict[str, Any]], columns: list[tuple[str, Any, Any]]) -> Iterable[list[str]]:

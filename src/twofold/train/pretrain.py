@@ -164,10 +164,11 @@ def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Non
     training.load_state_dict(load_checkpoint(folder.path / "last.ckpt"))
     if training.step >= training.total:
         raise TwofoldError(f"{folder.path} is finished: {training.total} of {training.total} steps are done")
+    now = environment(engine)
     for name in ("threads", "torch", "processor", "renderer"):
-        now = environment(engine)[name]
-        if recorded.get(name) != now:
-            show.note(f"{name} was {recorded.get(name)} and is now {now}: the resumed run is not bit-exact")
+        was, is_ = recorded.get(name), now[name]
+        if was != is_:
+            show.note(f"{name} was {was} and is now {is_}: the resumed run is not bit-exact")
     folder.cut_log(training.step)
     train(training, folder, source, show)
 
