@@ -4,16 +4,6 @@
 namespace twofold {
 namespace {
 
-typedef float Lanes __attribute__((vector_size(4 * LANES)));
-
-inline Lanes load(const float* from) {
-    Lanes values;
-    memcpy(&values, from, sizeof values);
-    return values;
-}
-
-inline void store(float* to, Lanes values) { memcpy(to, &values, sizeof values); }
-
 class Blurrer {
 public:
     // Whether there is anything to do: views below 20 pixels and narrow bells stay as they are.
@@ -31,63 +21,77 @@ public:
         double kept = -bell[0];
         for (taps = -1; taps < radius && bell[taps + 1] > 1e-6 * total; ++taps) kept += 2 * bell[taps + 1];
         for (Int d = 0; d <= taps; ++d) weights[d] = float(bell[d] / kept);
-        line.reserve(side + 2 * taps);
-        before.reserve(taps + 1);
-        after.reserve(taps + 1);
+        margin = rounded_up(taps);
+        line.reserve(2 * (rounded_up(side) + 2 * margin));
+        rows.reserve(2 * taps + 2);
         return taps > 0;
     }
 
+    // Two rows at a time, which share most of what they read.
     void plane(const float* from, float* to) {
-        float* middle = line.get() + taps;
-        for (Int y = 0; y < side; ++y) {
-            for (Int d = 0; d <= taps; ++d) {
-                before[d] = from + side * mirrored(y - d);
-                after[d] = from + side * mirrored(y + d);
-            }
-            weigh(middle);
-            for (Int d = 1; d <= taps; ++d) {
-                middle[-d] = middle[d];
-                middle[side - 1 + d] = middle[side - 1 - d];
-            }
-            for (Int d = 0; d <= taps; ++d) {
-                before[d] = middle - d;
-                after[d] = middle + d;
-            }
-            weigh(to + side * y);
+        const Int length = rounded_up(side) + 2 * margin;
+        float *upper = line.get() + margin, *lower = upper + length;
+        for (Int y = 0; y < side; y += 2) {
+            for (Int d = 0; d < 2 * taps + 2; ++d) rows[d] = from + side * mirrored(y - taps + d);
+            for (Int x = 0; x < side; x += LANES) down(smaller(x, side - LANES), upper, lower);
+            across(upper, to + side * y);
+            if (y + 1 < side) across(lower, to + side * (y + 1));
         }
     }
 
 private:
     Int mirrored(Int y) const { return y < 0 ? -y : y >= side ? 2 * (side - 1) - y : y; }
 
-    // A line of weighted sums of the lines before and after. Blurred views are longer than a vector, so the
-    // last one may overlap the one before it.
-    void weigh(float* to) const {
-        Int x = 0;
-        for (; x + 2 * LANES <= side; x += 2 * LANES) {
-            Lanes one = load(before[0] + x) * weights[0], other = load(before[0] + x + LANES) * weights[0];
-            for (Int d = 1; d <= taps; ++d) {
-                one += (load(before[d] + x) + load(after[d] + x)) * weights[d];
-                other += (load(before[d] + x + LANES) + load(after[d] + x + LANES)) * weights[d];
-            }
-            store(to + x, unit(one));
-            store(to + x + LANES, unit(other));
+    // Blurred views are longer than a vector, so the last one may overlap the one before it.
+    void down(Int x, float* upper, float* lower) const {
+        const float* const* middle = rows.get() + taps;
+        Lanes above = load(middle[0] + x), below = load(middle[1] + x);
+        Lanes one = above * weights[0], other = below * weights[0];
+        Lanes last = above;
+        for (Int d = 1; d <= taps; ++d) {
+            const Lanes before = load(middle[-d] + x), after = load(middle[d + 1] + x);
+            one += (before + below) * weights[d];
+            other += (last + after) * weights[d];
+            last = before;
+            below = after;
         }
-        for (; x < side; x += LANES) {
+        store(upper + x, one);
+        store(lower + x, other);
+    }
+
+    void across(float* line, float* to) const {
+        for (Int d = 1; d <= taps; ++d) {
+            line[-d] = line[d];
+            line[side - 1 + d] = line[side - 1 - d];
+        }
+        for (Int x = 0; x < side; x += LANES) {
             const Int start = smaller(x, side - LANES);
-            Lanes sum = load(before[0] + start) * weights[0];
-            for (Int d = 1; d <= taps; ++d)
-                sum += (load(before[d] + start) + load(after[d] + start)) * weights[d];
-            store(to + start, unit(sum));
+            store(to + start, unit(weighed(line + start)));
         }
+    }
+
+    Lanes weighed(const float* from) const {
+        Lanes sum = load(from) * weights[0];
+        Int d = 1;
+#if LANES == 16
+        // Neighbours come from registers: most of these loads would cross a border between cache lines.
+        Places left = lane_numbers() + LANES, right = lane_numbers();
+        for (; d <= smaller<Int>(taps, LANES); ++d) {
+            left -= 1;
+            right += 1;
+            sum += (pick(from - LANES, left) + pick(from, right)) * weights[d];
+        }
+#endif
+        for (; d <= taps; ++d) sum += (load(from - d) + load(from + d)) * weights[d];
+        return sum;
     }
 
     static Lanes unit(Lanes sum) { return sum > 1.f ? Lanes{} + 1.f : sum; }
 
-    Int side = 0, taps = 0;
+    Int side = 0, taps = 0, margin = 0;
     Buffer<double> bell;
     Buffer<float> weights, line;
-    Buffer<const float*> before, after;
+    Buffer<const float*> rows;
 };
 
 }  // namespace

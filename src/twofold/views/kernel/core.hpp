@@ -3,6 +3,7 @@
 // Each file that includes this one chooses a target and the number of LANES of its vectors. Everything
 // lies in an anonymous namespace: the copies for different targets must never be merged into one.
 #include "memory.hpp"
+#include "lanes.hpp"
 #include "colour.hpp"
 #include "resize.hpp"
 #include "blur.hpp"
@@ -44,9 +45,10 @@ void apply(const Step& step, Block block) {
 class Painter {
 public:
     Painter(const Batch& batch, Scratch& scratch) : batch(batch), scratch(scratch) {
-        const Int values = batch.channels * batch.side * batch.side;
-        scratch.planes.reserve(values);
-        scratch.other.reserve(values);
+        // A vector more a plane, for what is written beyond the end of its last row.
+        plane = rounded_up(batch.side * batch.side) + LANES;
+        scratch.planes.reserve(batch.channels * plane);
+        scratch.other.reserve(batch.channels * plane);
         scratch.steps.reserve(batch.steps);
     }
 
@@ -82,7 +84,7 @@ private:
         while (end < count && !waits(scratch.steps[end].kind)) ++end;
         const bool measured = end < count && scratch.steps[end].kind == contrast;
         sums[0] = sums[1] = sums[2] = 0;
-        const Int rows = larger(Resizer::together, block_pixels / side);
+        const Int rows = larger<Int>(1, block_pixels / side);
         for (Int y = 0; y < side; y += rows) {
             const Int stop = smaller(side, y + rows);
             make(y, stop);
@@ -109,9 +111,8 @@ private:
 
     void blur_all(float sigma) {
         if (!scratch.blurrer.prepare(batch.side, sigma)) return;
-        const Int area = batch.side * batch.side;
         for (Int c = 0; c < batch.channels; ++c)
-            scratch.blurrer.plane(scratch.planes.get() + c * area, scratch.other.get() + c * area);
+            scratch.blurrer.plane(scratch.planes.get() + c * plane, scratch.other.get() + c * plane);
         scratch.planes.swap(scratch.other);
     }
 
@@ -125,11 +126,12 @@ private:
         const Int area = batch.side * batch.side;
         float* planes = scratch.planes.get();
         if (batch.channels == 1) return {{planes, planes, planes}, area, 1};
-        return {{planes, planes + area, planes + 2 * area}, area, 3};
+        return {{planes, planes + plane, planes + 2 * plane}, area, 3};
     }
 
     const Batch& batch;
     Scratch& scratch;
+    Int plane;      // values from one channel to the next
     Int count = 0;  // of the steps of this view
     double sums[3] = {};
 };
@@ -143,6 +145,7 @@ __attribute__((noinline)) Scratch& own_scratch() {
 void render(const Batch& batch) {
     Painter painter(batch, own_scratch());
     for (Int row = 0; row < batch.count; ++row) painter.paint(row);
+    end_stream();
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 namespace twofold {
 namespace {
 
-// For each output of a line: its first input and the weights from there on; zeros fill up to `taps`.
+Int rounded_up(Int size) { return (size + LANES - 1) / LANES * LANES; }
+
+// For each output of a line: its first input and the weights from there on.
 class Filter {
 public:
     void prepare(Int extent, Int side, bool mirrored) {
@@ -13,7 +15,7 @@ public:
         taps = smaller(extent, Int(ceil(2 * reach)));
         first.reserve(side);
         count.reserve(side);
-        weights.clear(side * taps);
+        weights.clear(rounded_up(side) * taps);
         for (Int i = 0; i < side; ++i) {
             const double centre = (double(i) + 0.5) * scale - 0.5;
             const Int low = larger<Int>(0, Int(floor(centre - reach)) + 1);
@@ -23,148 +25,151 @@ public:
             for (Int j = low; j < high; ++j) total += 1 - fabs(double(j) - centre) * slope;
             const double share = 1 / total;
             for (Int j = low; j < high; ++j)
-                weights[at * taps + j - low] = float((1 - fabs(double(j) - centre) * slope) * share);
+                weights[slot(at, j - low)] = float((1 - fabs(double(j) - centre) * slope) * share);
             first[at] = low;
             count[at] = high - low;
         }
     }
 
-    Int taps = 0;
-    Buffer<Int> first, count;
+    // What a vector of outputs needs: where the inputs of all of them start, and those of each from there.
+    void prepare_lanes(Int side) {
+        starts.reserve(rounded_up(side) / LANES);
+        places.clear(rounded_up(side));
+        Int span = 0;
+        for (Int i = 0; i < side; i += LANES) {
+            const Int end = smaller(side, i + LANES);
+            const Int start = smaller(first[i], first[end - 1]);
+            starts[i / LANES] = start;
+            for (Int k = i; k < end; ++k) places[k] = std::int32_t(first[k] - start);
+            span = larger(span, larger(first[i], first[end - 1]) - start + taps);
+        }
+        windows = (span + window - 1) / window;
+    }
+
+    float weight(Int output, Int tap) const { return weights[slot(output, tap)]; }
+    const float* lane_weights(Int output) const { return weights.get() + output * taps; }
+
+    Int taps = 0, windows = 0;
+    Buffer<Int> first, count, starts;
+    Buffer<std::int32_t> places;
+
+private:
+    // Outputs of a vector side by side, tap after tap.
+    Int slot(Int output, Int tap) const { return output / LANES * LANES * taps + tap * LANES + output % LANES; }
+
     Buffer<float> weights;
 };
 
-typedef float Four __attribute__((vector_size(16)));  // a pixel and one value more
-
 class Resizer {
 public:
-    static constexpr Int together = 4;  // rows that share the reading of the horizontal weights
-
     void prepare(const Image& image, Int channels, const Int* box, bool flip, Int side) {
         this->channels = channels;
         this->side = side;
         wide = box[3];
         stride = image.width * channels;
         corner = image.pixels + box[0] * stride + box[1] * channels;
+        end = image.pixels + image.height * stride;
         down.prepare(box[2], side, false);
         across.prepare(wide, side, flip);
-        // Zero weights and the fourth value of a pixel look beyond the end of a line.
-        const Int beyond = across.taps * channels + 4;
-        length = wide * channels + beyond;
-        lines.reserve(together * length);
-        for (Int i = 0; i < together; ++i) lines_end(i, beyond);
-        pixels.reserve(together * 4 * side);
+        across.prepare_lanes(side);
+        // Zero weights look beyond the end of a line, at anything finite.
+        length = rounded_up(wide) + (LANES == 4 ? across.taps : across.windows * window);
+        lines.reserve(channels * length);
+        for (Int c = 0; c < channels; ++c)
+            memset(lines.get() + c * length + wide, 0, size_t(length - wide) * sizeof(float));
     }
 
-    // Rows `from` to before `to` of the view, in [0, 1].
+    // Rows `from` to before `to` of the view, in [0, 1]. Writes up to a vector beyond the end of a row.
     void rows(Int from, Int to, Block view) {
-        for (Int y = from; y < to; y += together) {
-            const Int some = smaller(together, to - y);
-            for (Int i = 0; i < some; ++i) add_lines(y + i, lines.get() + i * length);
+        for (Int y = from; y < to; ++y) {
             if (channels == 1)
-                for (Int i = 0; i < some; ++i) gather_gray(lines.get() + i * length, view.planes[0] + (y + i) * side);
+                mix<1>(y);
             else
-                gather_colours(y, some, view);
+                mix<3>(y);
+            const Block row = view.from(y * side);
+            if (across.windows > 1)
+                gather<0, true>(row);
+            else if (across.taps == 2)
+                gather<2, false>(row);
+            else
+                gather<0, false>(row);
         }
     }
 
 private:
-    // value / 255, rounded as a division is.
-    static float share(float value) {
-        constexpr float inverse = 1 / 255.f;
-        const float near = value * inverse;
-        const float exact = near + (value - near * 255) * inverse;
-        return exact > 1.f ? 1.f : exact;
+    template <int channels>
+    void mix(Int y) {
+        switch (down.count[y]) {
+            case 1: return mix<channels, 1>(y);
+            case 2: return mix<channels, 2>(y);
+            case 3: return mix<channels, 3>(y);
+            default: return mix<channels, 0>(y);
+        }
     }
 
-    void lines_end(Int i, Int beyond) {
-        memset(lines.get() + (i + 1) * length - beyond, 0, size_t(beyond) * sizeof(float));
-    }
-
-    // One line of weighted sums of lines of the crop.
-    void add_lines(Int y, float* to) const {
-        const Int taps = down.count[y];
+    // The weighted sum of lines of the crop, a line a channel. The number of taps may be fixed when this is
+    // compiled. Pixels beside the crop are read too, but none beyond the image.
+    template <int channels, int fixed>
+    void mix(Int y) {
+        const Int taps = fixed ? fixed : down.count[y];
         const std::uint8_t* from = corner + down.first[y] * stride;
-        const float* weights = down.weights.get() + y * down.taps;
-        switch (smaller<Int>(taps, 4)) {
-            case 1: add<1, false>(from, weights, to); break;
-            case 2: add<2, false>(from, weights, to); break;
-            case 3: add<3, false>(from, weights, to); break;
-            default: add<4, false>(from, weights, to);
-        }
-        Int k = 4;
-        for (; k + 4 <= taps; k += 4) add<4, true>(from + k * stride, weights + k, to);
-        for (; k < taps; ++k) add<1, true>(from + k * stride, weights + k, to);
-    }
-
-    template <int taps, bool more>
-    void add(const std::uint8_t* __restrict from, const float* weights, float* __restrict to) const {
-        float w[taps];
-        for (int k = 0; k < taps; ++k) w[k] = weights[k];
-        const Int values = wide * channels, step = stride;
-        for (Int j = 0; j < values; ++j) {
-            float sum = more ? to[j] : 0.f;
-            for (int k = 0; k < taps; ++k) sum += w[k] * float(from[k * step + j]);
-            to[j] = sum;
+        float* to = lines.get();
+        weights.reserve(taps);
+        for (Int k = 0; k < taps; ++k) weights[k] = down.weight(y, k);
+        const std::uint8_t* last = from + (taps - 1) * stride;
+        for (Int x = 0; x < wide; x += LANES, to += LANES) {
+            const Int at = channels * x;
+            const bool inside = last + at + channels * LANES <= end;
+            Lanes sums[channels] = {};
+            for (Int k = 0; k < taps; ++k) {
+                const std::uint8_t* bytes = from + k * stride + at;
+                if (!inside) bytes = padded(bytes, channels * smaller<Int>(LANES, wide - x));
+                for (int c = 0; c < channels; ++c) sums[c] += widen(bytes + c * LANES) * weights[k];
+            }
+            if (channels == 3) separate(sums);
+            for (int c = 0; c < channels; ++c) store(to + c * length, sums[c]);
         }
     }
 
-    void gather_colours(Int y, Int some, Block view) {
-        switch (across.taps) {
-            case 1: gather<1>(); break;
-            case 2: gather<2>(); break;
-            case 3: gather<3>(); break;
-            case 4: gather<4>(); break;
-            default: gather<0>();
-        }
-        for (Int i = 0; i < some; ++i) {
-            const float* __restrict values = pixels.get() + i * 4 * side;
-            const Block out = view.from((y + i) * side);
-            float *__restrict red = out.planes[0], *__restrict green = out.planes[1], *__restrict blue = out.planes[2];
-            for (Int x = 0; x < side; ++x) {
-                red[x] = share(values[4 * x]);
-                green[x] = share(values[4 * x + 1]);
-                blue[x] = share(values[4 * x + 2]);
+    const std::uint8_t* padded(const std::uint8_t* bytes, Int size) {
+        memcpy(edge, bytes, size_t(size));
+        return edge;
+    }
+
+    template <int fixed, bool wider>
+    void gather(Block row) {
+        const Int taps = fixed ? fixed : across.taps, windows = wider ? across.windows : 1;
+        for (Int x = 0; x < side; x += LANES) {
+            const float* from = lines.get() + across.starts[x / LANES];
+            const Places places = load<Places>(across.places.get() + x);
+            const float* weights = across.lane_weights(x);
+            for (Int c = 0; c < channels; ++c, from += length) {
+                Lanes sum = {};
+                for (Int k = 0; k < taps; ++k) {
+                    const Places at = places + std::int32_t(k);
+                    Lanes values = pick(from, at);
+                    for (Int i = 1; i < windows; ++i)
+                        values = at >= std::int32_t(i * window) ? pick(from + i * window, at) : values;
+                    sum += values * load(weights + k * LANES);
+                }
+                store(row.planes[c] + x, share(sum));
             }
         }
     }
 
-    // Pixels of four lines; the number of taps may be fixed when this is compiled.
-    template <int fixed>
-    void gather() {
-        const Int taps = fixed ? fixed : across.taps, length = this->length, side = this->side;
-        const float *__restrict weights = across.weights.get(), *__restrict lines = this->lines.get();
-        const Int* __restrict first = across.first.get();
-        float* __restrict pixels = this->pixels.get();
-        for (Int x = 0; x < side; ++x, weights += taps) {
-            const float* from = lines + 3 * first[x];
-            Four sums[together] = {};
-            for (Int k = 0; k < taps; ++k)
-                for (Int i = 0; i < together; ++i) sums[i] += four(from + i * length + 3 * k) * weights[k];
-            for (Int i = 0; i < together; ++i) memcpy(pixels + 4 * (i * side + x), &sums[i], sizeof(Four));
-        }
-    }
-
-    static Four four(const float* from) {
-        Four values;
-        memcpy(&values, from, sizeof values);
-        return values;
-    }
-
-    void gather_gray(const float* __restrict line, float* __restrict to) const {
-        const float* __restrict weights = across.weights.get();
-        const Int* __restrict first = across.first.get();
-        for (Int x = 0; x < side; ++x, weights += across.taps) {
-            float sum = 0;
-            for (Int k = 0; k < across.taps; ++k) sum += weights[k] * line[first[x] + k];
-            to[x] = share(sum);
-        }
+    // value / 255, rounded as a division is.
+    static Lanes share(Lanes value) {
+        constexpr float inverse = 1 / 255.f;
+        const Lanes near = value * inverse;
+        const Lanes exact = near + (value - near * 255.f) * inverse;
+        return exact > 1.f ? Lanes{} + 1.f : exact;
     }
 
     Int channels = 0, side = 0, wide = 0, stride = 0, length = 0;
-    const std::uint8_t* corner = nullptr;
+    const std::uint8_t *corner = nullptr, *end = nullptr;
     Filter down, across;
-    Buffer<float> lines, pixels;
+    Buffer<float> lines, weights;
+    std::uint8_t edge[3 * LANES] = {};
 };
 
 }  // namespace
