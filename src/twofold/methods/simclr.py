@@ -30,7 +30,14 @@ class SimCLR(Method):
     views = recipes.C
     presets: ClassVar = {
         "small": {"temperature": 0.2, "hidden": 512, "dim": 128, "recipe": recipes.B, "lr": 0.3},
-        "signs": {"temperature": 0.2, "hidden": 256, "dim": 64, "recipe": recipes.TINTED, "lr": 0.1},
+        "signs": {
+            "temperature": 0.2,
+            "hidden": 256,
+            "dim": 64,
+            "recipe": recipes.TINTED,
+            "lr": 0.4,
+            "warmup": 0.2,
+        },
     }
 
     def __init__(

@@ -5,6 +5,7 @@ how items are split into batches, on who computes it, or on what was drawn befor
 resumed runs exact, and runs whose recipes differ in one operation comparable in all others.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -12,6 +13,9 @@ from jaxtyping import Float, Int, UInt64
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _STEP = 2.0**-53
+
+_30, _27, _31 = np.uint64(30), np.uint64(27), np.uint64(31)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 class Counter:
@@ -45,14 +49,17 @@ class Counter:
         inner._states = _mix(self._states[:, None] + steps).ravel()
         return inner
 
-    def uniform(self, slot: str, component: int = 0) -> Float[np.ndarray, " b"]:
+    def uniform(self, slot: str, component: int | range = 0) -> Float[np.ndarray, "*a b"]:
         """Uniform in [0, 1) with 53 random bits, one number an item.
 
         Args:
             slot: What the number is for: ``crop.area``, ``blur.sigma`` ...
-            component: Tells numbers of one slot apart.
+            component: Tells numbers of one slot apart; several are a row of numbers each.
         """
-        return _unit(_mix(self._states + self._key(slot, component)))
+        if isinstance(component, range):
+            keys = np.array([_key(self._where, slot, each) for each in component], dtype=np.uint64)
+            return _unit(_mix(self._states + keys[:, None]))
+        return _unit(_mix(self._states + _key(self._where, slot, component)))
 
     def between(self, low: float, high: float, slot: str, component: int = 0) -> Float[np.ndarray, " b"]:
         """Uniform in [low, high)."""
@@ -61,7 +68,7 @@ class Counter:
     def many(self, slot: str, count: int) -> Float[np.ndarray, "b {count}"]:
         """Uniform in [0, 1), ``count`` numbers an item."""
         steps = np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN
-        return _unit(_mix(_mix(self._states + self._key(slot, 0))[:, None] + steps))
+        return _unit(_mix(_mix(self._states + _key(self._where, slot, 0))[:, None] + steps))
 
     def below(self, count: int, slot: str, component: int = 0) -> Int[np.ndarray, " b"]:
         """Whole numbers from 0 to ``count - 1``, equally likely."""
@@ -78,9 +85,11 @@ class Counter:
         drawn: Float[np.ndarray, " b"] = radius * np.cos(angle)
         return drawn
 
-    def _key(self, slot: str, component: int) -> np.uint64:
-        name = f"{self._where}/{slot}/{component}".encode()
-        return np.uint64(int.from_bytes(blake2b(name, digest_size=8).digest(), "little"))
+
+@lru_cache(maxsize=1024)  # asked for again with every batch of an epoch
+def _key(where: str, slot: str, component: int) -> np.uint64:
+    name = f"{where}/{slot}/{component}".encode()
+    return np.uint64(int.from_bytes(blake2b(name, digest_size=8).digest(), "little"))
 
 
 def _unit(bits: UInt64[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
@@ -89,7 +98,9 @@ def _unit(bits: UInt64[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 def _mix(state: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
     """Finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014): a bijection that spreads every bit."""
-    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: UInt64[np.ndarray, "*n"] = state ^ (state >> np.uint64(31))
+    mixed = state ^ (state >> _30)
+    mixed *= _FIRST
+    mixed ^= mixed >> _27
+    mixed *= _SECOND
+    mixed ^= mixed >> _31
     return mixed

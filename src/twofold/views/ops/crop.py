@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from twofold.core.recipe import Crop
@@ -66,28 +66,39 @@ def random_boxes(
         Szegedy et al., CVPR 2015 (1409.4842), section 6.
     """
     boxes = _central_boxes(crop, sizes)
-    log_ratio = math.log(crop.ratio[0]), math.log(crop.ratio[1])
     pending = np.arange(len(sizes))
-    for attempt in range(CROP_ATTEMPTS):
-        some = counter.only(pending)
-        height, width = sizes[pending].T
-        area = height * width * some.between(*crop.scale, f"{slot}.area", attempt)
-        ratio = np.exp(some.between(*log_ratio, f"{slot}.ratio", attempt))
-        tall = np.rint(np.sqrt(area / ratio)).astype(np.int64)
-        wide = np.rint(np.sqrt(area * ratio)).astype(np.int64)
-        top = _place(height - tall, some.between(*crop.top, f"{slot}.top", attempt))
-        left = _place(width - wide, some.between(*crop.left, f"{slot}.left", attempt))
-        fits = (tall > 0) & (tall <= height) & (wide > 0) & (wide <= width)
-        boxes[pending[fits]] = np.stack([top, left, tall, wide], axis=1)[fits]
-        pending = pending[~fits]
+    for attempts in (range(1), range(1, CROP_ATTEMPTS)):  # most crops fit at once
+        tried, fits = _try(crop, sizes[pending], counter.only(pending), slot, attempts)
+        found = fits.any(axis=0)
+        boxes[pending[found]] = tried[fits.argmax(axis=0), np.arange(len(pending))][found]
+        pending = pending[~found]
         if not len(pending):
             break
     return boxes
 
 
-def _place(room: Int[np.ndarray, " b"], share: Float[np.ndarray, " b"]) -> Int[np.ndarray, " b"]:
+def _try(
+    crop: Crop, sizes: Int[np.ndarray, "n 2"], counter: Counter, slot: str, attempts: range
+) -> tuple[Int[np.ndarray, "a n 4"], Bool[np.ndarray, "a n"]]:
+    """The boxes of several attempts, and which of them fit."""
+
+    def drawn(name: str, low: float, high: float) -> Float[np.ndarray, "a n"]:
+        return low + (high - low) * counter.uniform(f"{slot}.{name}", attempts)
+
+    height, width = sizes.T
+    area = height * width * drawn("area", *crop.scale)
+    ratio = np.exp(drawn("ratio", math.log(crop.ratio[0]), math.log(crop.ratio[1])))
+    tall = np.rint(np.sqrt(area / ratio)).astype(np.int64)
+    wide = np.rint(np.sqrt(area * ratio)).astype(np.int64)
+    top = _place(height - tall, drawn("top", *crop.top))
+    left = _place(width - wide, drawn("left", *crop.left))
+    fits = (tall > 0) & (tall <= height) & (wide > 0) & (wide <= width)
+    return np.stack([top, left, tall, wide], axis=-1), fits
+
+
+def _place(room: Int[np.ndarray, "a n"], share: Float[np.ndarray, "a n"]) -> Int[np.ndarray, "a n"]:
     """One of the ``room + 1`` places."""
-    places: Int[np.ndarray, " b"] = np.minimum(np.floor((room + 1) * share).astype(np.int64), room)
+    places: Int[np.ndarray, "a n"] = np.minimum(np.floor((room + 1) * share).astype(np.int64), room)
     return places
 
 
