@@ -10,6 +10,7 @@ from importlib.metadata import version
 from multiprocessing.connection import Connection
 from typing import Any
 
+from twofold.train.engine import keep_freed_memory
 from view_speed.job import InOrder, Job, Shuffled
 from view_speed.recipe import Recipe
 
@@ -55,6 +56,7 @@ def _serve(parent: Connection, job: Job, recipe: Recipe) -> None:
     os.environ.update(job.environment, OMP_NUM_THREADS=str(len(job.cores)))
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     sys.stdout = sys.stderr
+    keep_freed_memory()  # as Twofold's training does; it helps the other libraries too
     server: Server | None = None
     while True:
         try:
