@@ -174,6 +174,12 @@ def test_the_rate_of_a_preset_grows_with_the_batch_and_that_of_the_user_does_not
     [
         ({"arguments": {"temprature": 1}}, "did you mean 'temperature'"),
         ({"preset": "smal"}, "has no preset"),
+        ({"arguments": {"temperature": -1.0}}, "--temperature must be 0 or more"),
+        ({"method": "byol", "recipe": "EXEMPLAR"}, "compares 2 views .* exemplar has 8"),
+        (
+            {"method": "byol", "recipe": {"base": "multi_crop", "arguments": {"base": "B"}}},
+            "no use for the 6 small crops",
+        ),
         ({"method": "simclar"}, "did you mean 'simclr'"),
         ({"encoder": "resnet18_w4", "epochs": 1, "minutes": 1}, "not both"),
         ({"batch_size": 64}, "larger than the 40 images"),

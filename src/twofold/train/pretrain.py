@@ -1,11 +1,8 @@
 """Pre-training from a request to a finished run folder, and resuming one."""
 
-import copy
 import dataclasses
 import shutil
-import time
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -24,10 +21,11 @@ from twofold.train.checkpoint import load_checkpoint, save_checkpoint
 from twofold.train.engine import Engine, seed_everything
 from twofold.train.environment import about, environment
 from twofold.train.interrupts import interrupts
+from twofold.train.length import number_of_steps
 from twofold.train.loop import Training, fit
 from twofold.train.monitors import Log, OnlineKnn, Pace, spread
 from twofold.train.optim import OptimizerSpec, make_optimizer
-from twofold.train.resolve import Request, Resolved, resolve
+from twofold.train.resolve import Request, resolve
 from twofold.train.stream import Stream
 from twofold.train.warm_start import initial_encoder, parent_of
 from twofold.views.maker import ViewMaker
@@ -119,7 +117,7 @@ def prepare(
         precision=engine.precision,
         parents=parents,
     )
-    steps = _length(resolved, run, images, engine, show)
+    steps = number_of_steps(resolved, len(images), lambda: build(run, images, engine), show.note)
     run = dataclasses.replace(run, steps=steps, epochs=round(steps * resolved.batch_size / len(images), 2))
     return Prepared(run, about(engine, command, resolved), source, engine)
 
@@ -244,39 +242,6 @@ def train(training: Training, folder: RunFolder, source: Source, show: Show) -> 
     _save(training, folder)
     save_encoder(_whole(training.method.encoder), folder.path / "encoder.safetensors")
     save_parts(training.method.parts(), folder.path / "parts.safetensors")
-
-
-def seconds_a_step(training: Training, steps: int = 4) -> float:
-    """Median time of a step with its views, on a copy that is thrown away."""
-    trial = copy.copy(training)
-    trial.method = copy.deepcopy(training.method)
-    trial.optimizer = make_optimizer(training.spec, trial.method.param_groups())
-    trial.total = steps + 2
-    stamps: list[float] = []
-
-    def watch(*_: object) -> None:
-        stamps.append(time.monotonic())
-
-    while len(stamps) < steps + 1:
-        trial.step = 0
-        fit(trial, watch)
-    pauses = sorted(b - a for a, b in pairwise(stamps[1:]))
-    return pauses[len(pauses) // 2]
-
-
-def _length(resolved: Resolved, run: Run, images: Images, engine: Engine, show: Show) -> int:
-    per_epoch = len(images) // resolved.batch_size
-    if resolved.minutes is None:
-        assert resolved.epochs is not None
-        return max(1, round(resolved.epochs * per_epoch))
-    show.note("measuring the speed of a step ...")
-    pause = seconds_a_step(build(run, images, engine))
-    steps = max(1, int(resolved.minutes * 60 * 0.97 / pause))
-    show.note(
-        f"{resolved.batch_size / pause:.0f} images/s: {resolved.minutes:g} minutes are {steps} steps, "
-        f"{steps / per_epoch:.1f} epochs"
-    )
-    return steps
 
 
 def _online_knn(training: Training, source: Source) -> OnlineKnn | None:

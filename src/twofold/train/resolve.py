@@ -103,6 +103,9 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         **{name: value for name, value in preset.items() if name in known},
         **request.arguments,
     }
+    for name, value in request.arguments.items():
+        if isinstance(value, int | float) and value < 0:
+            raise UsageError(f"--{name.replace('_', '-')} must be 0 or more, not {value}")
     view_size = int(pick("view_size", defaults.view_size))
     batch_size = int(
         request.batch_size or min(preset.get("batch_size", defaults.batch_size), defaults.batch_size)
@@ -151,6 +154,7 @@ def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaul
 
 def _recipe(request: Request, own: Recipe, view_size: int) -> Recipe:
     recipe = for_size(own, view_size) if request.recipe is None else asked(request.recipe, view_size)
+    _check_views(request.method, own, recipe)
     min_scale = request.min_scale
     if min_scale is None:
         return recipe
@@ -163,6 +167,19 @@ def _recipe(request: Request, own: Recipe, view_size: int) -> Recipe:
         for view in recipe.views
     )
     return dataclasses.replace(recipe, views=views)
+
+
+def _check_views(method: str, own: Recipe, recipe: Recipe) -> None:
+    """A method takes as many global views as its own recipe has, and local ones if that has any."""
+    wanted, given = len(own.globals_), len(recipe.globals_)
+    local = len(recipe.expanded) - given
+    if given != wanted:
+        raise UsageError(
+            f"{method} compares {wanted} view{'s' * (wanted > 1)} of each image, "
+            f"but recipe {recipe.name} has {given}; choose another --recipe"
+        )
+    if local and len(own.expanded) == wanted:
+        raise UsageError(f"{method} has no use for the {local} small crops of recipe {recipe.name}")
 
 
 def _check(request: Request, batch_size: int, images: int) -> None:
