@@ -98,7 +98,7 @@ def _unit(bits: UInt64[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
 
 def _mix(state: UInt64[np.ndarray, "*n"]) -> UInt64[np.ndarray, "*n"]:
     """Finaliser of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014): a bijection that spreads every bit."""
-    mixed = state ^ (state >> _30)
+    mixed: UInt64[np.ndarray, "*n"] = state ^ (state >> _30)
     mixed *= _FIRST
     mixed ^= mixed >> _27
     mixed *= _SECOND
