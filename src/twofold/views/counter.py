@@ -61,7 +61,9 @@ class Counter:
             return _unit(_mix(self._states + keys[:, None]))
         return _unit(_mix(self._states + _key(self._where, slot, component)))
 
-    def between(self, low: float, high: float, slot: str, component: int = 0) -> Float[np.ndarray, " b"]:
+    def between(
+        self, low: float, high: float, slot: str, component: int | range = 0
+    ) -> Float[np.ndarray, "*a b"]:
         """Uniform in [low, high)."""
         return low + (high - low) * self.uniform(slot, component)
 

@@ -81,17 +81,14 @@ def _try(
     crop: Crop, sizes: Int[np.ndarray, "n 2"], counter: Counter, slot: str, attempts: range
 ) -> tuple[Int[np.ndarray, "a n 4"], Bool[np.ndarray, "a n"]]:
     """The boxes of several attempts, and which of them fit."""
-
-    def drawn(name: str, low: float, high: float) -> Float[np.ndarray, "a n"]:
-        return low + (high - low) * counter.uniform(f"{slot}.{name}", attempts)
-
     height, width = sizes.T
-    area = height * width * drawn("area", *crop.scale)
-    ratio = np.exp(drawn("ratio", math.log(crop.ratio[0]), math.log(crop.ratio[1])))
+    area = height * width * counter.between(*crop.scale, f"{slot}.area", attempts)
+    lowest, highest = math.log(crop.ratio[0]), math.log(crop.ratio[1])
+    ratio = np.exp(counter.between(lowest, highest, f"{slot}.ratio", attempts))
     tall = np.rint(np.sqrt(area / ratio)).astype(np.int64)
     wide = np.rint(np.sqrt(area * ratio)).astype(np.int64)
-    top = _place(height - tall, drawn("top", *crop.top))
-    left = _place(width - wide, drawn("left", *crop.left))
+    top = _place(height - tall, counter.between(*crop.top, f"{slot}.top", attempts))
+    left = _place(width - wide, counter.between(*crop.left, f"{slot}.left", attempts))
     fits = (tall > 0) & (tall <= height) & (wide > 0) & (wide <= width)
     return np.stack([top, left, tall, wide], axis=-1), fits
 
