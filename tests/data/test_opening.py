@@ -274,7 +274,9 @@ def test_an_unreadable_file_is_skipped_not_fatal(tmp_path: Path, fill: Fill, ope
     root = fill(tmp_path / "data", ["1.png", "2.png"])
     (root / "gone.png").symlink_to(root / "nowhere.png")
     (root / "loop").symlink_to(root)
-    assert len(opened(root).splits["train"]) == 2
+    source = opened(root)
+    assert len(source.splits["train"]) == 2
+    assert "No such file" in dict(source.skipped)["gone.png"]
 
 
 def test_a_pascal_voc_folder_is_an_unlabelled_set(tmp_path: Path, fill: Fill, opened: Open) -> None:

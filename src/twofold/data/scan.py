@@ -16,7 +16,10 @@ class File(NamedTuple):
 
 
 def scan(folder: Path) -> list[File]:
-    """All files below ``folder`` that are not hidden, sorted; links are followed, never in a circle."""
+    """All files below ``folder`` that are not hidden, sorted; links are followed, never in a circle.
+
+    Links that lead nowhere are files too, so that somebody is told when they are read.
+    """
     files: list[File] = []
     _collect(str(folder), "", frozenset(), files)
     return sorted(files)
@@ -42,3 +45,5 @@ def _collect(folder: str, prefix: str, around: frozenset[tuple[int, int]], files
             elif entry.is_file():
                 status = entry.stat()
                 files.append(File(prefix + name, f"{status.st_size}:{status.st_mtime_ns}"))
+            elif entry.is_symlink():
+                files.append(File(prefix + name, "leads nowhere"))
