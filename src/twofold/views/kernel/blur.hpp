@@ -66,7 +66,7 @@ private:
         }
         for (Int x = 0; x < side; x += LANES) {
             const Int start = smaller(x, side - LANES);
-            store(to + start, unit(weighed(line + start)));
+            store(to + start, least(weighed(line + start), all(1)));
         }
     }
 
@@ -85,8 +85,6 @@ private:
         for (; d <= taps; ++d) sum += (load(from - d) + load(from + d)) * weights[d];
         return sum;
     }
-
-    static Lanes unit(Lanes sum) { return sum > 1.f ? Lanes{} + 1.f : sum; }
 
     Int side = 0, taps = 0, margin = 0;
     Buffer<double> bell;

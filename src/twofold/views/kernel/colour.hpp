@@ -46,28 +46,42 @@ void saturate(Block block, float factor) {
     }
 }
 
+inline Lanes unit(Lanes values) { return least(most(values, all(0)), all(1)); }
+
 // Turns the hue of HSV; value and saturation stay. The angle is counted in sixths of a turn.
+// `added` is an angle, from 0 to 6.
+inline void turn(Lanes& red, Lanes& green, Lanes& blue, float added) {
+    const Lanes low = least(least(red, green), blue), high = most(most(red, green), blue), chroma = high - low;
+    // By the channel that is highest: 0 is red, 2 green, 4 blue. Gray pixels may have any angle.
+    Lanes difference = if_equal(green, high, blue - red, red - green);
+    Lanes origin = if_equal(green, high, all(added + 2), all(added + 4));
+    difference = if_equal(red, high, green - blue, difference);
+    origin = if_equal(red, high, all(added), origin);
+    Lanes angle = difference * inverse(most(chroma, all(1e-12f))) + origin;  // in [-1, 11]
+    angle = if_below(angle, all(0), angle + 6.f, angle);
+    angle = if_below(angle, all(6), angle, angle - 6.f);
+    // With value and saturation fixed, each channel is a trapezoid of the angle, between low and high.
+    red = low + chroma * unit(absolute(angle - 3.f) - 1.f);
+    green = low + chroma * unit(2.f - absolute(angle - 2.f));
+    blue = low + chroma * unit(2.f - absolute(angle - 4.f));
+}
+
 void turn(Block block, float share) {
-    float *__restrict red = block.planes[0], *__restrict green = block.planes[1], *__restrict blue = block.planes[2];
-    const float angle_added = 6 * (share - floorf(share));
-    for (Int i = 0; i < block.size; ++i) {
-        const float r = red[i], g = green[i], b = blue[i];
-        const float low_rg = r < g ? r : g, high_rg = r > g ? r : g;
-        const float low = low_rg < b ? low_rg : b, high = high_rg > b ? high_rg : b;
-        const float chroma = high - low;
-        // By the channel that is highest: 0 is red, 2 green, 4 blue. Gray pixels may have any angle.
-        float difference = r - g, origin = angle_added + 4;
-        difference = g == high ? b - r : difference;
-        origin = g == high ? angle_added + 2 : origin;
-        difference = r == high ? g - b : difference;
-        origin = r == high ? angle_added : origin;
-        float angle = difference / (chroma < 1e-12f ? 1e-12f : chroma) + origin;  // in [-1, 11]
-        angle = angle < 0 ? angle + 6 : angle;
-        angle = angle >= 6 ? angle - 6 : angle;
-        // With value and saturation fixed, each channel is a trapezoid of the angle, between low and high.
-        red[i] = low + chroma * unit(fabsf(angle - 3) - 1);
-        green[i] = low + chroma * unit(2 - fabsf(angle - 2));
-        blue[i] = low + chroma * unit(2 - fabsf(angle - 4));
+    const float added = 6 * (share - floorf(share));
+    for (Int i = 0; i < block.size; i += LANES) {
+        float *at_red = block.planes[0] + i, *at_green = block.planes[1] + i, *at_blue = block.planes[2] + i;
+        Lanes red = load(at_red), green = load(at_green), blue = load(at_blue);
+        turn(red, green, blue, added);
+        const Int some = block.size - i;
+        if (some >= LANES) {
+            store(at_red, red);
+            store(at_green, green);
+            store(at_blue, blue);
+        } else {
+            store_some(at_red, red, some);
+            store_some(at_green, green, some);
+            store_some(at_blue, blue, some);
+        }
     }
 }
 

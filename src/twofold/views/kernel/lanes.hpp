@@ -21,6 +21,14 @@ void store(Value* to, Vector values) {
     memcpy(to, &values, sizeof values);
 }
 
+// The first few of them. The values are copied, so that those of other stores need not leave their register.
+template <typename Vector, typename Value>
+void store_some(Value* to, Vector values, Int some) {
+    static_assert(sizeof(Value) == sizeof(Vector) / LANES, "a vector of these values");
+    const Vector copy = values;
+    memcpy(to, &copy, size_t(some) * sizeof(Value));
+}
+
 // Past the caches, which hold better things than finished pixels; `to` is aligned to the vector.
 template <typename Vector, typename Value>
 void stream(Value* to, Vector values) {
@@ -45,6 +53,23 @@ inline void end_stream() {
 
 #if LANES == 16
 
+inline Lanes least(Lanes one, Lanes other) { return (Lanes)_mm512_min_ps((__m512)one, (__m512)other); }
+inline Lanes most(Lanes one, Lanes other) { return (Lanes)_mm512_max_ps((__m512)one, (__m512)other); }
+
+// `yes` where one == other, or where one < other, else `no`.
+inline Lanes if_equal(Lanes one, Lanes other, Lanes yes, Lanes no) {
+    return (Lanes)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)one, (__m512)other, _CMP_EQ_OQ), (__m512)no, (__m512)yes);
+}
+inline Lanes if_below(Lanes one, Lanes other, Lanes yes, Lanes no) {
+    return (Lanes)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)one, (__m512)other, _CMP_LT_OQ), (__m512)no, (__m512)yes);
+}
+
+// 1 / values, to the last bit or two, in a third of a division's time.
+inline Lanes inverse(Lanes values) {
+    const Lanes near = (Lanes)_mm512_rcp14_ps((__m512)values);
+    return near * (2.f - values * near);
+}
+
 inline Lanes widen(const std::uint8_t* from) {
     return (Lanes)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)from)));
 }
@@ -64,6 +89,21 @@ inline Lanes pick(Lanes one, Lanes two, Lanes three, Places at) {
 }
 
 #elif LANES == 8
+
+inline Lanes least(Lanes one, Lanes other) { return (Lanes)_mm256_min_ps((__m256)one, (__m256)other); }
+inline Lanes most(Lanes one, Lanes other) { return (Lanes)_mm256_max_ps((__m256)one, (__m256)other); }
+
+inline Lanes if_equal(Lanes one, Lanes other, Lanes yes, Lanes no) {
+    return (Lanes)_mm256_blendv_ps((__m256)no, (__m256)yes, _mm256_cmp_ps((__m256)one, (__m256)other, _CMP_EQ_OQ));
+}
+inline Lanes if_below(Lanes one, Lanes other, Lanes yes, Lanes no) {
+    return (Lanes)_mm256_blendv_ps((__m256)no, (__m256)yes, _mm256_cmp_ps((__m256)one, (__m256)other, _CMP_LT_OQ));
+}
+
+inline Lanes inverse(Lanes values) {
+    const Lanes near = (Lanes)_mm256_rcp_ps((__m256)values);
+    return near * (2.f - values * near);
+}
 
 inline Lanes widen(const std::uint8_t* from) {
     return (Lanes)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)from)));
@@ -87,29 +127,37 @@ inline Lanes pick(Lanes one, Lanes two, Lanes three, Places at) {
 
 #else
 
+inline Lanes least(Lanes one, Lanes other) { return one < other ? one : other; }
+inline Lanes most(Lanes one, Lanes other) { return one > other ? one : other; }
+inline Lanes if_equal(Lanes one, Lanes other, Lanes yes, Lanes no) { return one == other ? yes : no; }
+inline Lanes if_below(Lanes one, Lanes other, Lanes yes, Lanes no) { return one < other ? yes : no; }
+inline Lanes inverse(Lanes values) { return 1.f / values; }
+
 inline Lanes widen(const std::uint8_t* from) {
-    Lanes values;
-    for (int lane = 0; lane < LANES; ++lane) values[lane] = float(from[lane]);
-    return values;
+#if defined(__SSE2__)
+    std::int32_t bytes;
+    memcpy(&bytes, from, sizeof bytes);
+    const __m128i zero = _mm_setzero_si128(), shorts = _mm_unpacklo_epi8(_mm_cvtsi32_si128(bytes), zero);
+    return (Lanes)_mm_cvtepi32_ps(_mm_unpacklo_epi16(shorts, zero));
+#else
+    typedef std::uint8_t Bytes __attribute__((vector_size(LANES)));
+    return __builtin_convertvector(load<Bytes>(from), Lanes);
+#endif
 }
 
-constexpr Int window = Int(1) << 30;  // any place can be read
-
-inline Lanes pick(const float* from, Places at) {
-    Lanes values;
-    for (int lane = 0; lane < LANES; ++lane) values[lane] = from[at[lane]];
-    return values;
-}
-
-inline Lanes pick(Lanes one, Lanes two, Lanes three, Places at) {
-    float all[3 * LANES];
-    store(all, one);
-    store(all + LANES, two);
-    store(all + 2 * LANES, three);
-    return pick(all, at);
+inline void interleave(Lanes* values) {
+    const Lanes r = values[0], g = values[1], b = values[2];
+    values[0] = Lanes{r[0], g[0], b[0], r[1]};
+    values[1] = Lanes{g[1], b[1], r[2], g[2]};
+    values[2] = Lanes{b[2], r[3], g[3], b[3]};
 }
 
 #endif
+
+inline Lanes all(float value) { return Lanes{} + value; }
+inline Lanes absolute(Lanes values) { return (Lanes)((Places)values & 0x7fffffff); }
+
+#if LANES > 4
 
 // Places that never change. They are known when this is compiled: nothing may run while the library loads,
 // on a processor that may lack these vectors.
@@ -137,6 +185,8 @@ inline void exchange(Lanes* values, const std::int32_t* at) {
 // Pixels of three channels side by side to a vector a channel, and back.
 inline void separate(Lanes* values) { exchange(values, orders.apart); }
 inline void interleave(Lanes* values) { exchange(values, orders.together); }
+
+#endif
 
 }  // namespace
 }  // namespace twofold

@@ -24,7 +24,7 @@ void write_as(const Batch& batch, Int row, Block block, Int start) {
     constexpr Int vector = LANES * Int(sizeof(Value));
     const bool aligned = (std::uintptr_t(view) | std::uintptr_t(next * Int(sizeof(Value)))) % vector == 0;
     for (Int i = 0; i < block.size; i += LANES, view += width) {
-        Lanes values[3];
+        Lanes values[3] = {};
         for (Int c = 0; c < batch.channels; ++c) values[c] = load(block.planes[c] + i);
         if (!planar) interleave(values);
         const Int left = block.size - i;  // pixels
@@ -35,7 +35,7 @@ void write_as(const Batch& batch, Int row, Block block, Int start) {
             if (some >= LANES)
                 aligned ? stream(to, finished) : store(to, finished);
             else if (some > 0)
-                memcpy(to, &finished, size_t(some) * sizeof(Value));
+                store_some(to, finished, some);
         }
     }
 }

@@ -31,6 +31,7 @@ public:
         }
     }
 
+#if LANES > 4
     // What a vector of outputs needs: where the inputs of all of them start, and those of each from there.
     void prepare_lanes(Int side) {
         starts.reserve(rounded_up(side) / LANES);
@@ -45,11 +46,12 @@ public:
         }
         windows = (span + window - 1) / window;
     }
+#endif
 
     float weight(Int output, Int tap) const { return weights[slot(output, tap)]; }
     const float* lane_weights(Int output) const { return weights.get() + output * taps; }
 
-    Int taps = 0, windows = 0;
+    Int taps = 0, windows = 1;
     Buffer<Int> first, count, starts;
     Buffer<std::int32_t> places;
 
@@ -71,12 +73,18 @@ public:
         end = image.pixels + image.height * stride;
         down.prepare(box[2], side, false);
         across.prepare(wide, side, flip);
-        across.prepare_lanes(side);
         // Zero weights look beyond the end of a line, at anything finite.
-        length = rounded_up(wide) + (LANES == 4 ? across.taps : across.windows * window);
+#if LANES > 4
+        across.prepare_lanes(side);
+        length = rounded_up(wide) + across.windows * window;
         lines.reserve(channels * length);
         for (Int c = 0; c < channels; ++c)
             memset(lines.get() + c * length + wide, 0, size_t(length - wide) * sizeof(float));
+#else
+        length = channels * (rounded_up(wide) + across.taps) + LANES;
+        lines.reserve(length);
+        memset(lines.get() + channels * wide, 0, size_t(length - channels * wide) * sizeof(float));
+#endif
     }
 
     // Rows `from` to before `to` of the view, in [0, 1]. Writes up to a vector beyond the end of a row.
@@ -88,11 +96,13 @@ public:
                 mix<3>(y);
             const Block row = view.from(y * side);
             if (across.windows > 1)
-                gather<0, true>(row);
+                gather<0>(row);
             else if (across.taps == 2)
-                gather<2, false>(row);
+                gather<2>(row);
+            else if (across.taps == 3)
+                gather<3>(row);
             else
-                gather<0, false>(row);
+                gather<0>(row);
         }
     }
 
@@ -107,17 +117,16 @@ private:
         }
     }
 
-    // The weighted sum of lines of the crop, a line a channel. The number of taps may be fixed when this is
+    // The weighted sum of lines of the crop: a line a channel, or, for short vectors, one of whole pixels. The number of taps may be fixed when this is
     // compiled. Pixels beside the crop are read too, but none beyond the image.
     template <int channels, int fixed>
     void mix(Int y) {
         const Int taps = fixed ? fixed : down.count[y];
         const std::uint8_t* from = corner + down.first[y] * stride;
-        float* to = lines.get();
         weights.reserve(taps);
         for (Int k = 0; k < taps; ++k) weights[k] = down.weight(y, k);
         const std::uint8_t* last = from + (taps - 1) * stride;
-        for (Int x = 0; x < wide; x += LANES, to += LANES) {
+        for (Int x = 0; x < wide; x += LANES) {
             const Int at = channels * x;
             const bool inside = last + at + channels * LANES <= end;
             Lanes sums[channels] = {};
@@ -126,8 +135,12 @@ private:
                 if (!inside) bytes = padded(bytes, channels * smaller<Int>(LANES, wide - x));
                 for (int c = 0; c < channels; ++c) sums[c] += widen(bytes + c * LANES) * weights[k];
             }
+#if LANES > 4
             if (channels == 3) separate(sums);
-            for (int c = 0; c < channels; ++c) store(to + c * length, sums[c]);
+            for (int c = 0; c < channels; ++c) store(lines.get() + c * length + x, sums[c]);
+#else
+            for (int c = 0; c < channels; ++c) store(lines.get() + at + c * LANES, sums[c]);
+#endif
         }
     }
 
@@ -136,9 +149,11 @@ private:
         return edge;
     }
 
-    template <int fixed, bool wider>
+#if LANES > 4
+    // A vector of outputs of one channel takes its inputs out of a window, or of several.
+    template <int fixed>
     void gather(Block row) {
-        const Int taps = fixed ? fixed : across.taps, windows = wider ? across.windows : 1;
+        const Int taps = fixed ? fixed : across.taps, windows = fixed ? 1 : across.windows;
         for (Int x = 0; x < side; x += LANES) {
             const float* from = lines.get() + across.starts[x / LANES];
             const Places places = load<Places>(across.places.get() + x);
@@ -156,13 +171,31 @@ private:
             }
         }
     }
+#else
+    // A vector is a pixel, and what lies beside it.
+    template <int fixed>
+    void gather(Block row) {
+        const Int taps = fixed ? fixed : across.taps;
+        for (Int x = 0; x < side; x += LANES) {
+            const float* weights = across.lane_weights(x);
+            Lanes pixels[LANES];
+            for (int i = 0; i < LANES; ++i) {
+                const float* from = lines.get() + channels * across.first[smaller(x + i, side - 1)];
+                Lanes sum = {};
+                for (Int k = 0; k < taps; ++k) sum += load(from + channels * k) * weights[k * LANES + i];
+                pixels[i] = share(sum);
+            }
+            for (Int c = 0; c < channels; ++c)
+                store(row.planes[c] + x, Lanes{pixels[0][c], pixels[1][c], pixels[2][c], pixels[3][c]});
+        }
+    }
+#endif
 
     // value / 255, rounded as a division is.
     static Lanes share(Lanes value) {
         constexpr float inverse = 1 / 255.f;
         const Lanes near = value * inverse;
-        const Lanes exact = near + (value - near * 255.f) * inverse;
-        return exact > 1.f ? Lanes{} + 1.f : exact;
+        return least(near + (value - near * 255.f) * inverse, all(1));
     }
 
     Int channels = 0, side = 0, wide = 0, stride = 0, length = 0;
