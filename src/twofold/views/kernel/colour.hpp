@@ -73,15 +73,9 @@ void turn(Block block, float share) {
         Lanes red = load(at_red), green = load(at_green), blue = load(at_blue);
         turn(red, green, blue, added);
         const Int some = block.size - i;
-        if (some >= LANES) {
-            store(at_red, red);
-            store(at_green, green);
-            store(at_blue, blue);
-        } else {
-            store_some(at_red, red, some);
-            store_some(at_green, green, some);
-            store_some(at_blue, blue, some);
-        }
+        store_some(at_red, red, some);
+        store_some(at_green, green, some);
+        store_some(at_blue, blue, some);
     }
 }
 

@@ -21,10 +21,11 @@ void store(Value* to, Vector values) {
     memcpy(to, &values, sizeof values);
 }
 
-// The first few of them. The values are copied, so that those of other stores need not leave their register.
+// The first few of them, or all. Few are copied first, so that others need not leave their register.
 template <typename Vector, typename Value>
 void store_some(Value* to, Vector values, Int some) {
     static_assert(sizeof(Value) == sizeof(Vector) / LANES, "a vector of these values");
+    if (some >= LANES) return store(to, values);
     const Vector copy = values;
     memcpy(to, &copy, size_t(some) * sizeof(Value));
 }

@@ -32,8 +32,8 @@ void write_as(const Batch& batch, Int row, Block block, Int start) {
             const auto finished = rounded(values[c], view);
             const Int some = planar ? left : 3 * left - c * LANES;
             Value* to = view + c * next;
-            if (some >= LANES)
-                aligned ? stream(to, finished) : store(to, finished);
+            if (some >= LANES && aligned)
+                stream(to, finished);
             else if (some > 0)
                 store_some(to, finished, some);
         }

@@ -117,8 +117,8 @@ private:
         }
     }
 
-    // The weighted sum of lines of the crop: a line a channel, or, for short vectors, one of whole pixels. The number of taps may be fixed when this is
-    // compiled. Pixels beside the crop are read too, but none beyond the image.
+    // The weighted sum of lines of the crop: a line a channel, or, for short vectors, one of whole pixels.
+    // The number of taps may be fixed when this is compiled. Pixels beside the crop are read too, but none beyond the image.
     template <int channels, int fixed>
     void mix(Int y) {
         const Int taps = fixed ? fixed : down.count[y];
