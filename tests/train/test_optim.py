@@ -16,7 +16,8 @@ def lars_by_hand(form, weights, gradients, rates, *, mu=0.9, wd=1e-2, eta=1e-3, 
     for gradient, lr in zip(gradients, rates, strict=True):
         decay = wd if trust else 0.0
         g = [gi + decay * wi for gi, wi in zip(gradient, w, strict=True)]
-        norm_w, norm_g = math.hypot(*w), math.hypot(*g)
+        norm_w = math.hypot(*w)
+        norm_g = math.hypot(*gradient) + decay * norm_w if form == "larc" else math.hypot(*g)
         r = eta * norm_w / norm_g if trust and norm_w > 0 and norm_g > 0 else 1.0
         for i in range(len(w)):
             if form == "lars":
@@ -28,7 +29,7 @@ def lars_by_hand(form, weights, gradients, rates, *, mu=0.9, wd=1e-2, eta=1e-3, 
     return w
 
 
-@pytest.mark.parametrize("form", ["lars", "lars_out"])
+@pytest.mark.parametrize("form", ["lars", "lars_out", "larc"])
 @pytest.mark.parametrize("trust", [True, False])
 def test_lars_is_the_published_form(form, trust):
     torch.manual_seed(0)
@@ -101,3 +102,16 @@ def test_a_tied_parameter_moves_once():
     w.grad = torch.ones(1)
     optimizer.step()
     assert w.item() == 0.0
+
+
+def test_the_rate_falls_where_the_paper_drops_it():
+    """InstDisc and MoCo: 200 epochs, a tenth from 120 on, a hundredth from 160 on."""
+    spec = OptimizerSpec(schedule="step", drops=(0.6, 0.8), warmup=0.0)
+    values = [schedule(spec, Progress(epoch, 200, epoch, 200)) for epoch in (0, 119, 120, 159, 160, 199)]
+    assert values == pytest.approx([1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+def test_the_cosine_ends_at_its_floor():
+    spec = OptimizerSpec(floor=1e-3, warmup=0.0)
+    assert schedule(spec, Progress(0, 10**6, 0, 1)) == pytest.approx(1)
+    assert schedule(spec, Progress(10**6 - 1, 10**6, 0, 1)) == pytest.approx(1e-3, rel=1e-3)

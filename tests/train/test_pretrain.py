@@ -8,12 +8,14 @@ import pytest
 import torch
 from PIL import Image
 
+from twofold.core import registry
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.run import RunFolder
 from twofold.data import open_source
 from twofold.nn.weights import load_encoder
 from twofold.train.checkpoint import digest, load_checkpoint
 from twofold.train.engine import Engine
+from twofold.train.optim import OptimizerSpec
 from twofold.train.pretrain import Stopped, prepare, resume, start
 from twofold.train.resolve import Request, resolve
 
@@ -167,6 +169,17 @@ def test_the_rate_of_a_preset_grows_with_the_batch_and_that_of_the_user_does_not
 
     assert rate(batch_size=32) == pytest.approx(2 * rate(batch_size=16))
     assert rate(batch_size=32, lr=0.3) == 0.3
+
+
+def test_a_preset_may_be_the_papers_whole_training(folder, monkeypatch):
+    """And what a method calls momentum is not the optimiser's."""
+    paper = {"momentum": 0.5, "lr": 0.6, "schedule": "step", "drops": (0.6, 0.8), "epochs": 200}
+    monkeypatch.setattr(registry.find("methods", "byol"), "presets", {"paper_like": paper})
+    asked = Request(method="byol", preset="paper_like", batch_size=32)
+    resolved = resolve(asked, open_source(str(folder), progress=False), 40, accelerator=False)
+    assert (resolved.epochs, resolved.minutes) == (200, None)
+    assert resolved.arguments["momentum"] == 0.5
+    assert resolved.optimizer == OptimizerSpec(lr=0.075, schedule="step", drops=(0.6, 0.8))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ class Method(nn.Module):
 
     Attributes:
         views: The paper's recipe; a run may override it.
-        presets: Named sets of flags (of the method and of the run) for ``--preset``; ``small`` is
+        presets: Named sets of hyper-parameters and of the training's settings (recipe, batch_size,
+            epochs, and the fields of ``train.optim.OptimizerSpec``) for ``--preset``; ``small`` is
             what a small machine and small images use when nothing else is asked for. A preset's ``lr``
             is for batches of 256 and scales with the batch.
         learns_from_labels: Whether ``batch.targets`` is filled.

@@ -48,7 +48,7 @@ def choose(source: Source, *, accelerator: bool, size: int | None = None) -> Def
             encoder="resnet18" if small else "resnet50",
             size=size,
             view_size=size,
-            batch_size=_batch(images, 512 if small else 256),
+            batch_size=fitting_batch(images, 512 if small else 256),
             preset="cifar10" if small else "imagenet",
             minutes=None,
             epochs=200.0,
@@ -57,7 +57,7 @@ def choose(source: Source, *, accelerator: bool, size: int | None = None) -> Def
         encoder="resnet18_w16" if small else "resnet18_w32",
         size=size,
         view_size=24 if size == 32 else size,
-        batch_size=_batch(images, 256),
+        batch_size=fitting_batch(images, 256),
         preset="small",
         minutes=SMALL_MACHINE_MINUTES,
         epochs=None,
@@ -90,7 +90,7 @@ def _size(native: int, accelerator: bool) -> int:
     return 224 if accelerator else 96
 
 
-def _batch(images: int, largest: int) -> int:
+def fitting_batch(images: int, largest: int) -> int:
     """At least eight batches an epoch where that leaves 16 images a batch."""
     batch = largest
     while batch > 16 and batch * 8 > images:

@@ -1,7 +1,7 @@
 """Optimisers, their parameter groups and schedules."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,20 +17,26 @@ class OptimizerSpec:
 
     Args:
         optimizer: ``lars`` keeps the rate inside the momentum (SimCLR); ``lars_out`` multiplies it in
-            last (BYOL, Barlow Twins, VICReg, MoCo v3).
+            last (BYOL, Barlow Twins, VICReg, MoCo v3); ``larc`` is SwAV's.
         lr: Highest learning rate, used as it is: not scaled by the batch.
         weight_decay: Decoupled for ``adamw``, added to the gradient otherwise.
         momentum: Of ``sgd`` and LARS.
         warmup: Share of the steps over which the rate rises linearly from 0.
-        schedule: What follows: half a cosine down to 0, or a constant rate.
+        schedule: What follows: half a cosine, a constant rate, or a rate that falls in steps.
+        floor: Where the cosine ends, as a share of ``lr``.
+        drops: Where the rate falls, as shares of the steps; for ``step``.
+        drop: What the rate is multiplied by there.
     """
 
-    optimizer: Literal["sgd", "adam", "adamw", "lars", "lars_out"] = "sgd"
+    optimizer: Literal["sgd", "adam", "adamw", "lars", "lars_out", "larc"] = "sgd"
     lr: float = 0.06
     weight_decay: float = 5e-4
     momentum: float = 0.9
     warmup: float = 0.05
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant", "step"] = "cosine"
+    floor: float = 0.0
+    drops: Sequence[float] = ()
+    drop: float = 0.1
 
 
 def make_optimizer(spec: OptimizerSpec, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
@@ -49,10 +55,8 @@ def make_optimizer(spec: OptimizerSpec, groups: Iterable[dict[str, Any]]) -> tor
             return torch.optim.Adam(listed, **common)
         case "adamw":
             return torch.optim.AdamW(listed, **common)
-        case "lars":
-            return Lars(listed, momentum=spec.momentum, rate_inside=True, **common)
-        case "lars_out":
-            return Lars(listed, momentum=spec.momentum, rate_inside=False, **common)
+        case "lars" | "lars_out" | "larc":
+            return Lars(listed, momentum=spec.momentum, form=spec.optimizer, **common)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, spec: OptimizerSpec, progress: Progress) -> float:
@@ -72,10 +76,14 @@ def schedule(spec: OptimizerSpec, progress: Progress) -> float:
     warm = spec.warmup * progress.total
     if progress.step < warm:
         return min(1.0, (progress.step + 1) / max(warm, 1.0))
-    if spec.schedule == "constant":
-        return 1.0
-    done = (progress.step - warm) / max(1.0, progress.total - warm)
-    return 0.5 * (1 + math.cos(math.pi * done))
+    match spec.schedule:
+        case "constant":
+            return 1.0
+        case "step":
+            return spec.drop ** sum(progress.step >= at * progress.total for at in spec.drops)
+        case "cosine":
+            done = (progress.step - warm) / max(1.0, progress.total - warm)
+            return spec.floor + (1 - spec.floor) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def _at(value: float | Callable[[Progress], float], progress: Progress) -> float:
@@ -83,13 +91,15 @@ def _at(value: float | Callable[[Progress], float], progress: Progress) -> float
 
 
 class Lars(torch.optim.Optimizer):
-    """Layer-wise adaptive rates, in the two published forms.
+    """Layer-wise adaptive rates, in the published forms.
 
     With ``g = grad + wd w`` and the trust ratio ``r = eta |w| / |g|`` (1 where a norm is 0 or the
     group has ``trust=False``)::
 
-        rate inside (SimCLR):                v = mu v + lr r g;  w = w - v
-        rate outside (BYOL and others):      v = mu v + r g;     w = w - lr v
+        lars (SimCLR):               v = mu v + lr r g;  w = w - v
+        lars_out (BYOL and others):  v = mu v + r g;     w = w - lr v
+
+    ``larc`` (SwAV) is ``lars_out`` with ``r = eta |w| / (|grad| + wd |w|)``.
 
     Reference:
         You, Gitman, Ginsburg: Large Batch Training of Convolutional Networks (arXiv:1708.03888).
@@ -102,7 +112,7 @@ class Lars(torch.optim.Optimizer):
         lr: float,
         momentum: float,
         weight_decay: float,
-        rate_inside: bool,
+        form: Literal["lars", "lars_out", "larc"],
         eta: float = 1e-3,
     ) -> None:
         defaults = {
@@ -110,7 +120,7 @@ class Lars(torch.optim.Optimizer):
             "momentum": momentum,
             "weight_decay": weight_decay,
             "trust": True,
-            "rate_inside": rate_inside,
+            "form": form,
             "eta": eta,
         }
         super().__init__(params, defaults)
@@ -124,14 +134,17 @@ class Lars(torch.optim.Optimizer):
                     self._move(w, group)
 
     def _move(self, w: Tensor, group: dict[str, Any]) -> None:
-        g = w.grad.add(w, alpha=group["weight_decay"]) if w.grad is not None else torch.zeros_like(w)
+        assert w.grad is not None
+        decay, form = group["weight_decay"], group["form"]
+        g = w.grad.add(w, alpha=decay)
         if group["trust"]:
-            w_norm, g_norm = w.norm(), g.norm()
-            known = (w_norm > 0) & (g_norm > 0)
-            g = g * torch.where(known, group["eta"] * w_norm / g_norm, torch.ones_like(w_norm))
-        if group["rate_inside"]:
+            w_norm = w.norm()
+            against = w.grad.norm() + decay * w_norm if form == "larc" else g.norm()
+            known = (w_norm > 0) & (against > 0)
+            g = g * torch.where(known, group["eta"] * w_norm / against, torch.ones_like(w_norm))
+        if form == "lars":
             g = g * group["lr"]
         state = self.state[w]
         v = state.setdefault("velocity", torch.zeros_like(w))
         v.mul_(group["momentum"]).add_(g)
-        w.sub_(v if group["rate_inside"] else v * group["lr"])
+        w.sub_(v if form == "lars" else v * group["lr"])

@@ -12,7 +12,7 @@ from twofold.core.errors import TwofoldError, UsageError, nearest
 from twofold.core.method import Method
 from twofold.core.recipe import Recipe
 from twofold.core.source import Source
-from twofold.train.defaults import Defaults, choose
+from twofold.train.defaults import Defaults, choose, fitting_batch
 from twofold.train.optim import OptimizerSpec
 from twofold.views.asked import asked
 from twofold.views.recipes import for_size
@@ -38,7 +38,7 @@ class Request:
         epochs: Length of the training in passes over the data.
         minutes: Length of the training in minutes on this machine.
         batch_size: Images a step.
-        optimizer: sgd, adam, adamw, lars or lars_out.
+        optimizer: sgd, adam, adamw, lars, lars_out or larc.
         lr: Highest learning rate, as it is; a preset's own is scaled by the batch.
         weight_decay: Weight decay.
         warmup: Share of the steps over which the rate rises.
@@ -56,7 +56,7 @@ class Request:
     epochs: float | None = None
     minutes: float | None = None
     batch_size: int | None = None
-    optimizer: Literal["sgd", "adam", "adamw", "lars", "lars_out"] | None = None
+    optimizer: Literal["sgd", "adam", "adamw", "lars", "lars_out", "larc"] | None = None
     lr: float | None = None
     weight_decay: float | None = None
     warmup: float | None = None
@@ -107,21 +107,22 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         if isinstance(value, int | float) and value < 0:
             raise UsageError(f"--{name.replace('_', '-')} must be 0 or more, not {value}")
     view_size = int(pick("view_size", defaults.view_size))
-    batch_size = int(
-        request.batch_size or min(preset.get("batch_size", defaults.batch_size), defaults.batch_size)
-    )
+    largest = preset.get("batch_size", defaults.batch_size)
+    if request.preset is None:
+        largest = min(largest, defaults.batch_size)
+    batch_size = request.batch_size or fitting_batch(images, largest)
     _check(request, batch_size, images)
-    optimizer = OptimizerSpec(
-        **{
-            f.name: pick(f.name, f.default)
-            for f in dataclasses.fields(OptimizerSpec)
-            if hasattr(request, f.name)
-        }
-    )
+    # what a method calls "momentum" is its own; the optimiser's stays as it is then
+    settings: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(OptimizerSpec)}
+    settings.update({name: value for name, value in preset.items() if name in settings.keys() - known})
+    settings.update({n: getattr(request, n) for n in settings if getattr(request, n, None) is not None})
+    optimizer = OptimizerSpec(**settings)
     if request.lr is None and "lr" in preset:
         optimizer = dataclasses.replace(optimizer, lr=preset["lr"] * batch_size / PRESET_BATCH)
     minutes, epochs = request.minutes, request.epochs
-    if minutes is None and epochs is None:
+    if minutes is None and epochs is None and "epochs" in preset:
+        epochs = preset["epochs"]
+    elif minutes is None and epochs is None:
         minutes, epochs = defaults.minutes, defaults.epochs
     return Resolved(
         method=method,
