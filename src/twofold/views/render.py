@@ -22,7 +22,7 @@ def render(images: Pixels, table: ViewTable) -> View:
         Pixels in float32 in channels-last order, frames and tags, on the device of the images.
     """
     level = kernel.chosen() if images[0].device.type == "cpu" else None
-    if level is None or table.interpolation not in render_kernel.INTERPOLATIONS:
+    if level is None:
         return render_torch.render(images, table)
     known = tuple(takewhile(lambda effect: isinstance(effect.operation, render_kernel.KNOWN), table.effects))
     pixels = render_kernel.render(images, replace(table, effects=known), level)

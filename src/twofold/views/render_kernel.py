@@ -21,9 +21,6 @@ from twofold.views.parameters import Effect, ViewTable
 KNOWN = (Jitter, Gray, Blur, Solarize)
 """The operations that the kernel has."""
 
-INTERPOLATIONS = ("bilinear",)
-"""Ways to resize a crop that the kernel has."""
-
 _NOTHING, _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE, _GRAY, _BLUR, _SOLARIZE = range(8)
 _JITTER = np.array([_BRIGHTNESS, _CONTRAST, _SATURATION, _HUE])
 
@@ -60,13 +57,14 @@ def render(
     pixels = torch.empty(shape, dtype=dtype, memory_format=memory_format)
     planar = memory_format == torch.contiguous_format
     half = dtype == torch.bfloat16
+    cubic = table.interpolation == "bicubic"
     out = (pixels if planar else pixels.permute(0, 2, 3, 1)).view(torch.int16 if half else dtype).numpy()
     arrays = (np.ascontiguousarray(table.boxes), table.flip, *_steps(table), out)
     bytes_ = _to_bytes(images)
 
     def work(rows: slice) -> None:
         some = (array[rows] for array in arrays)
-        library().render(level.number, bytes_[rows], *some, table.side, planar, half)
+        library().render(level.number, bytes_[rows], *some, table.side, cubic, planar, half)
 
     _share_out(work, len(table))
     return pixels

@@ -22,6 +22,7 @@ struct Batch {
     const float* amounts;       // the factor, turn, sigma in pixels or threshold of each step
     Int steps, count;           // count: views
     Int side, channels;  // channels: 1 or 3
+    bool cubic;          // crops are resized by Keys' cubic, else by a triangle
     bool planar;         // out is channels * side * side of each view, else side * side * channels
     bool half;           // out is bfloat16, else float32
     void* out;

@@ -54,7 +54,7 @@ public:
 
     void paint(Int row) {
         const Int* box = batch.boxes + 4 * row;
-        scratch.resizer.prepare(batch.images[row], batch.channels, box, batch.flip[row], batch.side);
+        scratch.resizer.prepare(batch.images[row], batch.channels, box, batch.flip[row], batch.side, batch.cubic);
         read_steps(row);
         Int next = 0;
         const auto crop = [&](Int from, Int to) {

@@ -130,11 +130,11 @@ bool check_steps(const Batch& batch) {
 }
 
 PyObject* render(PyObject*, PyObject* arguments) {
-    int level, planar, half;
+    int level, cubic, planar, half;
     PyObject *image_list, *boxes_of, *flip_of, *kinds_of, *amounts_of, *out_of;
     Py_ssize_t side;
-    if (!PyArg_ParseTuple(arguments, "iOOOOOOnpp", &level, &image_list, &boxes_of, &flip_of, &kinds_of,
-                          &amounts_of, &out_of, &side, &planar, &half))
+    if (!PyArg_ParseTuple(arguments, "iOOOOOOnppp", &level, &image_list, &boxes_of, &flip_of, &kinds_of,
+                          &amounts_of, &out_of, &side, &cubic, &planar, &half))
         return nullptr;
     if (level < 0 || level >= int(std::size(levels)) || !levels[level].is_here()) {
         refuse("this processor has no such level");
@@ -177,6 +177,7 @@ PyObject* render(PyObject*, PyObject* arguments) {
                           count,
                           side,
                           channels,
+                          bool(cubic),
                           bool(planar),
                           bool(half),
                           out->buf};
@@ -211,7 +212,7 @@ PyObject* names(PyObject*, PyObject*) {
 
 PyMethodDef methods[] = {
     {"render", render, METH_VARARGS,
-     "render(level, images, boxes, flip, kinds, amounts, out, side, planar, half)"},
+     "render(level, images, boxes, flip, kinds, amounts, out, side, cubic, planar, half)"},
     {"levels", names, METH_NOARGS, "Names of the levels that this processor has, the fastest last."},
     {nullptr, nullptr, 0, nullptr},
 };

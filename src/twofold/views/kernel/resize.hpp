@@ -1,5 +1,6 @@
 // Crops resized to the side of a view: a triangle filter on pixel centres, as wide as the larger of an
-// input and an output pixel, cut at the border of the crop and normalised; vertically, then horizontally.
+// input and an output pixel, or Keys' cubic, twice as wide; cut at the border of the crop and normalised;
+// vertically, then horizontally.
 #pragma once
 
 namespace twofold {
@@ -7,27 +8,54 @@ namespace {
 
 Int rounded_up(Int size) { return (size + LANES - 1) / LANES * LANES; }
 
+// What a filter's inputs weigh by their distance from its middle, in widths of it.
+struct Triangle {
+    static constexpr double radius = 1;
+    static double at(double distance) { return larger(1 - distance, 0.0); }
+};
+
+struct Keys {  // a = -0.5
+    static constexpr double radius = 2;
+    static double at(double d) {
+        const double near = (1.5 * d - 2.5) * d * d + 1, far = ((2.5 - 0.5 * d) * d - 4) * d + 2;
+        return d < 1 ? near : d < 2 ? far : 0;
+    }
+};
+
 // For each output of a line: its first input and the weights from there on.
 class Filter {
 public:
+    // In loops over the outputs of a vector; in double precision, because long lines have places that floats miss.
+    template <typename Bell>
     void prepare(Int extent, Int side, bool mirrored) {
-        const double scale = double(extent) / double(side), reach = larger(scale, 1.0), slope = 1 / reach;
+        const double scale = double(extent) / double(side), width = larger(scale, 1.0), slope = 1 / width;
+        const double reach = Bell::radius * width, step = mirrored ? -scale : scale;
+        const double start = (mirrored ? double(side) - 0.5 : 0.5) * scale - 0.5, length = double(extent);
         taps = smaller(extent, Int(ceil(2 * reach)));
-        first.reserve(side);
-        count.reserve(side);
-        weights.clear(rounded_up(side) * taps);
-        for (Int i = 0; i < side; ++i) {
-            const double centre = (double(i) + 0.5) * scale - 0.5;
-            const Int low = larger<Int>(0, Int(floor(centre - reach)) + 1);
-            const Int high = smaller<Int>(extent, Int(ceil(centre + reach)));
-            const Int at = mirrored ? side - 1 - i : i;
-            double total = 0;
-            for (Int j = low; j < high; ++j) total += 1 - fabs(double(j) - centre) * slope;
-            const double share = 1 / total;
-            for (Int j = low; j < high; ++j)
-                weights[slot(at, j - low)] = float((1 - fabs(double(j) - centre) * slope) * share);
-            first[at] = low;
-            count[at] = high - low;
+        first.reserve(rounded_up(side));
+        count.reserve(rounded_up(side));
+        weights.reserve(rounded_up(side) * taps);
+        for (Int i = 0; i < side; i += LANES) {
+            double centre[LANES], low[LANES], high[LANES], total[LANES] = {};
+            for (int lane = 0; lane < LANES; ++lane) {
+                centre[lane] = start + step * (double(i) + lane);
+                low[lane] = larger(0.0, floor(centre[lane] - reach) + 1);
+                high[lane] = smaller(length, ceil(centre[lane] + reach));
+                first[i + lane] = std::int32_t(low[lane]);
+                count[i + lane] = std::int32_t(high[lane] - low[lane]);
+            }
+            float* const own = weights.get() + i * taps;
+            for (Int k = 0; k < taps; ++k)
+                for (int lane = 0; lane < LANES; ++lane) {
+                    const double input = low[lane] + double(k);
+                    const double weight = input < high[lane] ? Bell::at(fabs(input - centre[lane]) * slope) : 0;
+                    total[lane] += weight;
+                    own[k * LANES + lane] = float(weight);
+                }
+            float share[LANES];
+            for (int lane = 0; lane < LANES; ++lane) share[lane] = float(1 / total[lane]);
+            for (Int k = 0; k < taps; ++k)
+                for (int lane = 0; lane < LANES; ++lane) own[k * LANES + lane] *= share[lane];
         }
     }
 
@@ -39,40 +67,46 @@ public:
         Int span = 0;
         for (Int i = 0; i < side; i += LANES) {
             const Int end = smaller(side, i + LANES);
-            const Int start = smaller(first[i], first[end - 1]);
+            const Int start = smaller<Int>(first[i], first[end - 1]);
             starts[i / LANES] = start;
-            for (Int k = i; k < end; ++k) places[k] = std::int32_t(first[k] - start);
-            span = larger(span, larger(first[i], first[end - 1]) - start + taps);
+            for (Int k = i; k < end; ++k) places[k] = first[k] - std::int32_t(start);
+            span = larger(span, larger<Int>(first[i], first[end - 1]) - start + taps);
         }
         windows = (span + window - 1) / window;
     }
 #endif
 
-    float weight(Int output, Int tap) const { return weights[slot(output, tap)]; }
+    // Of the outputs of a vector side by side, tap after tap.
     const float* lane_weights(Int output) const { return weights.get() + output * taps; }
+    float weight(Int output, Int tap) const {
+        return lane_weights(output / LANES * LANES)[tap * LANES + output % LANES];
+    }
 
     Int taps = 0, windows = 1;
-    Buffer<Int> first, count, starts;
-    Buffer<std::int32_t> places;
+    Buffer<Int> starts;
+    Buffer<std::int32_t> first, count, places;
 
 private:
-    // Outputs of a vector side by side, tap after tap.
-    Int slot(Int output, Int tap) const { return output / LANES * LANES * taps + tap * LANES + output % LANES; }
-
     Buffer<float> weights;
 };
 
 class Resizer {
 public:
-    void prepare(const Image& image, Int channels, const Int* box, bool flip, Int side) {
+    void prepare(const Image& image, Int channels, const Int* box, bool flip, Int side, bool cubic) {
         this->channels = channels;
         this->side = side;
+        this->cubic = cubic;
         wide = box[3];
         stride = image.width * channels;
         corner = image.pixels + box[0] * stride + box[1] * channels;
         end = image.pixels + image.height * stride;
-        down.prepare(box[2], side, false);
-        across.prepare(wide, side, flip);
+        if (cubic) {
+            down.prepare<Keys>(box[2], side, false);
+            across.prepare<Keys>(wide, side, flip);
+        } else {
+            down.prepare<Triangle>(box[2], side, false);
+            across.prepare<Triangle>(wide, side, flip);
+        }
         // Zero weights look beyond the end of a line, at anything finite.
 #if LANES > 4
         across.prepare_lanes(side);
@@ -95,7 +129,7 @@ public:
             else
                 mix<3>(y);
             const Block row = view.from(y * side);
-            if (across.windows > 1)
+            if (across.windows > 1 || cubic)
                 gather<0>(row);
             else if (across.taps == 2)
                 gather<2>(row);
@@ -167,7 +201,7 @@ private:
                         values = at >= std::int32_t(i * window) ? pick(from + i * window, at) : values;
                     sum += values * load(weights + k * LANES);
                 }
-                store(row.planes[c] + x, share(sum));
+                store(row.planes[c] + x, fixed ? share(sum) : most(share(sum), all(0)));  // a cubic falls below 0
             }
         }
     }
@@ -183,7 +217,7 @@ private:
                 const float* from = lines.get() + channels * across.first[smaller(x + i, side - 1)];
                 Lanes sum = {};
                 for (Int k = 0; k < taps; ++k) sum += load(from + channels * k) * weights[k * LANES + i];
-                pixels[i] = share(sum);
+                pixels[i] = fixed ? share(sum) : most(share(sum), all(0));
             }
             for (Int c = 0; c < channels; ++c)
                 store(row.planes[c] + x, Lanes{pixels[0][c], pixels[1][c], pixels[2][c], pixels[3][c]});
@@ -199,6 +233,7 @@ private:
     }
 
     Int channels = 0, side = 0, wide = 0, stride = 0, length = 0;
+    bool cubic = false;
     const std::uint8_t *corner = nullptr, *end = nullptr;
     Filter down, across;
     Buffer<float> lines, weights;
