@@ -1,5 +1,7 @@
 """From a batch of images to the views of a recipe."""
 
+from itertools import groupby
+
 import numpy as np
 import torch
 from jaxtyping import Int
@@ -36,7 +38,7 @@ class ViewMaker:
         self.recipe = for_channels(recipe, channels)
         self.seed = seed
         self.view_size = view_size
-        self._sources = _sources(self.recipe)
+        self._drawn_alike = _drawn_alike(self.recipe)
 
     def __call__(self, images: Pixels, items: Int[np.ndarray, " b"], epoch: int) -> Batch:
         """All views of some images.
@@ -47,15 +49,23 @@ class ViewMaker:
             epoch: Counted from 0; another epoch gives other views.
         """
         sizes = _sizes(images)
-        views = tuple(
-            self._view(view, Counter(self.seed, epoch, source, items), images, sizes)
-            for source, view in zip(self._sources, self.recipe.expanded, strict=True)
-        )
-        return Batch(views, torch.tensor(items, dtype=torch.int64), torch.from_numpy(sizes))
+        views: list[View] = []
+        for spec, sources in self._drawn_alike:
+            # in one go: the cost of drawing is that of its many small steps, hardly that of the numbers
+            side = max(1, round(self.view_size * spec.crop.side))
+            several = np.tile(sizes, (len(sources), 1))
+            table = draw(spec, side, several, Counter(self.seed, epoch, sources, items))
+            for start in range(0, len(several), len(items)):
+                views.append(render(images, table.rows(slice(start, start + len(items)))))
+        return Batch(tuple(views), torch.tensor(items, dtype=torch.int64), torch.from_numpy(sizes))
 
-    def _view(self, view: ViewSpec, counter: Counter, images: Pixels, sizes: Int[np.ndarray, "b 2"]) -> View:
-        side = max(1, round(self.view_size * view.crop.side))
-        return render(images, draw(view, side, sizes, counter))
+
+def _drawn_alike(recipe: Recipe) -> list[tuple[ViewSpec, list[int]]]:
+    """Consecutive views that are made in the same way, and whose random numbers each of them takes."""
+    pairs = zip(recipe.expanded, _sources(recipe), strict=True)
+    alike = groupby(pairs, key=lambda pair: (pair[0].crop, pair[0].operations))
+    groups = [list(group) for _, group in alike]
+    return [(group[0][0], [source for _, source in group]) for group in groups]
 
 
 def _sources(recipe: Recipe) -> list[int]:
