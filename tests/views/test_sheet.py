@@ -1,16 +1,18 @@
 import numpy as np
 import pytest
 import torch
+from PIL import ImageColor
 
 from twofold.core.recipe import Crop, Recipe, ViewSpec
 from twofold.views.maker import ViewMaker
 from twofold.views.ops.affine import Rotate
 from twofold.views.ops.channels import Channels
+from twofold.views.ops.colour import Gray
 from twofold.views.ops.flips import Turn
 from twofold.views.ops.masks import RandomMask
 from twofold.views.ops.patches import Patches
 from twofold.views.ops.tones import Invert
-from twofold.views.recipes import C, multi_crop
+from twofold.views.recipes import C_CIFAR, C, multi_crop, one_branch
 from twofold.views.sheet import CAPTION, CELL, COLOURS, GAP, contact_sheet
 
 SMALL_CROPS = Recipe("small", (ViewSpec(Crop(scale=(0.2, 0.3)), count=2),))
@@ -97,13 +99,24 @@ def test_a_turned_view_is_outlined_where_it_looks():
         assert outline[y - 2 : y + 3, x - 2 : x + 3].any()
 
 
-def test_a_last_column_shows_intensities_in_the_colours_of_the_views():
+def test_two_last_columns_show_intensities_before_and_after_the_colours_are_changed():
     images = torch.randint(0, 256, (2, 32, 32, 3), dtype=torch.uint8)
-    batch = ViewMaker(SMALL_CROPS, seed=0, view_size=32, channels=3)(images, np.arange(2), 0)
-    shown = cell(contact_sheet(images, batch, histogram=True), 1, 3)
+    maker = ViewMaker(C_CIFAR, seed=0, view_size=32, channels=3)
+    batch, crops = maker(images, np.arange(2), 0), maker.crops_alone()(images, np.arange(2), 0)
+    assert all(torch.equal(one.frame, two.frame) for one, two in zip(batch.views, crops.views, strict=True))
+    sheet = contact_sheet(images, batch, crops=crops)
+    before, after = cell(sheet, 1, 3), cell(sheet, 1, 4)
+    for shown in (before, after):
+        for colour in COLOURS[:2]:
+            assert (shown == ImageColor.getrgb(colour)).all(axis=2).any()
+    assert (before != after).any()
+
+
+def test_of_two_outlines_at_the_same_place_both_are_seen():
+    images = torch.full((1, 64, 64, 3), 128, dtype=torch.uint8)
+    outline = cell(sheet_of(images, one_branch(Gray(p=1.0))), 0, 0)
     for colour in COLOURS[:2]:
-        wanted = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
-        assert (shown == wanted).all(axis=2).any()
+        assert (outline == ImageColor.getrgb(colour)).all(axis=2).any()
 
 
 def test_images_of_any_shape_fit_their_cells():

@@ -39,7 +39,7 @@ def run(args: "Namespace") -> int:
     from twofold.train.engine import Engine
     from twofold.train.resolve import Request, resolve
     from twofold.train.stream import Stream
-    from twofold.views.histograms import overlap
+    from twofold.views.histograms import histograms, overlap
     from twofold.views.maker import ViewMaker
     from twofold.views.sheet import contact_sheet
 
@@ -59,16 +59,19 @@ def run(args: "Namespace") -> int:
     rows = Stream(images, maker, 1, args.seed).order(0)[: args.images]
     pixels = images.read(rows)
     batch = maker(pixels, rows, 0)
+    pictures = all(histograms(view) is not None for view in batch.views)
+    crops = maker.crops_alone()(pixels, rows, 0) if pictures else None
     try:
         with write_aside(out) as aside:
-            contact_sheet(pixels, batch, args.images, histogram=True).save(aside, format="PNG")
+            contact_sheet(pixels, batch, args.images, crops).save(aside, format="PNG")
     except OSError as error:
         raise TwofoldError(f"cannot write {out}: {error.strerror or error}") from None
     print(f"views   {args.out} ({resolved.recipe.name}, {resolved.view_size}x{resolved.view_size} pixels)")
-    alike = overlap(batch.views)
-    if alike is not None:
-        print(
-            f"intensities: histograms overlap by {alike.same:.0%} between views of one image, "
-            f"by {alike.other:.0%} between views of two"
-        )
+    for title, made in (("crops alone", crops), ("whole recipe", batch)):
+        alike = overlap(made.views) if made else None
+        if alike is not None:
+            print(
+                f"{title}: intensity histograms overlap by {alike.same:.0%} between views of one image, "
+                f"by {alike.other:.0%} between views of two"
+            )
     return 0

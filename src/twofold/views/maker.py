@@ -12,6 +12,7 @@ from twofold.core.errors import TwofoldError
 from twofold.core.recipe import Recipe, ViewSpec
 from twofold.core.source import Pixels
 from twofold.views.counter import Counter
+from twofold.views.ops.flips import Flip
 from twofold.views.parameters import draw
 from twofold.views.recipes import for_channels
 from twofold.views.render import render
@@ -37,6 +38,7 @@ class ViewMaker:
             raise TwofoldError(f"views are made of images with 1 or 3 channels, not {channels}")
         self.recipe = for_channels(recipe, channels)
         self.seed = seed
+        self._channels = channels
         self.view_size = view_size
         self._drawn_alike = _drawn_alike(self.recipe)
 
@@ -58,6 +60,11 @@ class ViewMaker:
             for start in range(0, len(several), len(items)):
                 views.append(render(images, table.rows(slice(start, start + len(items)))))
         return Batch(tuple(views), torch.tensor(items, dtype=torch.int64), torch.from_numpy(sizes))
+
+    def crops_alone(self) -> "ViewMaker":
+        """Makes the same crops, mirrored alike, of which nothing else is changed."""
+        recipe = self.recipe.each(lambda operation: operation if isinstance(operation, Flip) else None)
+        return ViewMaker(recipe, seed=self.seed, view_size=self.view_size, channels=self._channels)
 
 
 def _drawn_alike(recipe: Recipe) -> list[tuple[ViewSpec, list[int]]]:

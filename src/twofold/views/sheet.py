@@ -4,6 +4,7 @@ Together with ``histograms`` the only user of Pillow's drawing in the views.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,17 +25,19 @@ COLOURS = ("#e6194b", "#0082c8", "#f58231", "#3cb44b", "#911eb4", "#008080", "#f
 """One a view, for its box and its caption; they repeat after the eighth."""
 
 
-def contact_sheet(images: Pixels, batch: Batch, rows: int = 8, histogram: bool = False) -> Image.Image:
+def contact_sheet(images: Pixels, batch: Batch, rows: int = 8, crops: Batch | None = None) -> Image.Image:
     """Originals with the crop boxes of all views on the left, the views beside them.
 
     Args:
         images: What the batch was made of: colours in 0 to 255.
         batch: Its views.
         rows: At most so many images are shown, from the first.
-        histogram: Whether a last column shows the intensities of all views of an image.
+        crops: The same views but for what is done after the crop; with them, two last columns show the
+            intensities of all views of an image without and with it.
     """
     rows = min(rows, len(images))
-    width = (1 + len(batch.views) + histogram) * (CELL + GAP) + GAP
+    compared = {} if crops is None else {"crops alone": crops.views, "whole recipe": batch.views}
+    width = (1 + len(batch.views) + len(compared)) * (CELL + GAP) + GAP
     sheet = Image.new("RGB", (width, CAPTION + rows * (CELL + GAP) + GAP), "white")
     _write_captions(sheet, batch.views)
     for row in range(rows):
@@ -42,16 +45,15 @@ def contact_sheet(images: Pixels, batch: Batch, rows: int = 8, histogram: bool =
         _paste(sheet, original, row, 0)
         for column, view in enumerate(batch.views, start=1):
             _paste(sheet, _fitted(_shown(view, row)), row, column)
-    if histogram:
-        _add_histograms(sheet, batch.views, rows)
+    for column, (title, views) in enumerate(compared.items(), start=1 + len(batch.views)):
+        _add_histograms(sheet, column, title, views, rows)
     return sheet
 
 
-def _add_histograms(sheet: Image.Image, views: Sequence[View], rows: int) -> None:
+def _add_histograms(sheet: Image.Image, column: int, title: str, views: Sequence[View], rows: int) -> None:
     found = {number: shares for number, view in enumerate(views) if (shares := histograms(view)) is not None}
-    column = 1 + len(views)
     corner = (GAP + column * (CELL + GAP), 5)
-    ImageDraw.Draw(sheet).text(corner, "intensities", fill="black", font=ImageFont.load_default(size=13))
+    ImageDraw.Draw(sheet).text(corner, title, fill="black", font=ImageFont.load_default(size=13))
     colours = [_colour(number) for number in found]
     for row in range(rows if found else 0):
         _paste(sheet, drawn([shares[row] for shares in found.values()], colours, CELL), row, column)
@@ -76,14 +78,21 @@ def _write_captions(sheet: Image.Image, views: Sequence[View]) -> None:
 def _boxed(
     image: UInt8[Tensor, "h w c"], frames: Sequence[Float[Tensor, "*p 2 3"]], sides: Sequence[int]
 ) -> Image.Image:
-    """The image, fitted, with the outline of each view, or of each of its patches."""
+    """The image, fitted, with the outline of each view, or of each of its patches.
+
+    An outline that was drawn already is drawn inside itself.
+    """
     fitted = _fitted(_to_image(image.cpu().numpy()))
     scale = np.array(fitted.size) / (image.shape[1], image.shape[0])
     draw = ImageDraw.Draw(fitted)
+    before: Counter[tuple[int, ...]] = Counter()
     for position, (frame, side) in enumerate(zip(frames, sides, strict=True)):
         corners = np.array([[0, side, side, 0], [0, 0, side, side], [1, 1, 1, 1]])
         for outline in frame.reshape(-1, 2, 3).cpu().numpy() @ corners:
             points = np.minimum((outline.T * scale).round(), np.array(fitted.size) - 1)
+            box = (*points.min(0).astype(int).tolist(), *points.max(0).astype(int).tolist())
+            points += np.sign(points.mean(0) - points) * 3 * before[box]
+            before[box] += 1
             draw.polygon([*map(tuple, points)], outline=_colour(position), width=2)
     return fitted
 
