@@ -131,6 +131,7 @@ def views(record: dict[str, Any]) -> str:
         settings = list(dict.fromkeys(row["setting"] for row in rows))
         lines += [f"Cores: {cores}", "", *table(["", *settings], views_rows(rows, settings)), ""]
     lines += [f"- {line}" for line in views_differences(record["rows"])]
+    lines += [f"- {arm}: {how}." for arm, how in record.get("departs", {}).items()]
     lines += [f"- missing: {where}: {why}" for where, why in record["missing"].items()]
     copied, computed = (f"{record['limits'][kind] / 1e9:.0f}" for kind in ("bytes", "operations"))
     lines += [

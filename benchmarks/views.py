@@ -60,6 +60,7 @@ def main() -> None:
         "machine": machine(),
         "versions": {},
         "limits": {},
+        "departs": {},
         "missing": {},
         "rows": [],
         "costs": [],
@@ -72,6 +73,8 @@ def main() -> None:
             for some in dict.fromkeys([cores[-1:], cores]):
                 one_setting(setting, places[setting], some, wanted, record)
                 wanted.out.write_text(json.dumps(record, indent=1) + "\n")
+    if record["missing"]:
+        raise SystemExit(f"no figures for: {'; '.join(record['missing'])}")
 
 
 def arguments() -> argparse.Namespace:
@@ -141,6 +144,8 @@ def one_setting(
         try:
             arms[name] = Arm(job, recipe)
             record["versions"][job.arm] = arms[name].version
+            if departs := ask(name, "departs"):
+                record["departs"][job.arm] = departs
         except Failed as why:
             lose(name, why)
     for turn in range(wanted.rounds):

@@ -86,6 +86,10 @@ class Server:
     def version(self) -> str:
         return version(self.arm.PACKAGE)
 
+    def departs(self) -> str:
+        """How the library's augmentation is known to be another one; empty where it is not."""
+        return getattr(self.arm, "DEPARTS", "")
+
     def views_per_second(self, seconds: float) -> float:
         """Over as many batches as it takes; those that were made ahead before are not counted."""
         if self._running is None:

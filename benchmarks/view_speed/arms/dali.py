@@ -1,9 +1,4 @@
-"""NVIDIA DALI's CPU operators.
-
-Its colour jitter is one matrix: brightness, contrast around mid-gray, saturation and hue in one fixed order
-and without clipping in between; being gray is part of the saturation. That is the fast way, and another
-distribution.
-"""
+"""NVIDIA DALI's CPU operators."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +9,11 @@ from view_speed.job import Job, Order
 from view_speed.recipe import Recipe
 
 PACKAGE = "nvidia-dali-cuda120"
+DEPARTS = (
+    "its colour jitter is one matrix: brightness, contrast around mid-gray, saturation and hue in one fixed "
+    "order and without clipping in between, being gray a part of the saturation; the fast way, and another "
+    "augmentation than that of all others"
+)
 
 
 def batches(job: Job, recipe: Recipe, order: Order) -> Iterator[Any]:
