@@ -20,11 +20,11 @@ from twofold.views import recipes
 
 
 class MoCoV2(Method):
-    """MoCo v2, Chen et al., 2020, arXiv:2003.04297 (MoCo: He et al., CVPR 2020, arXiv:1911.05722).
+    """MoCo v2, Chen et al., 2020, arXiv:2003.04297: contrast with a queue, a deeper head, stronger views.
 
-    A query must find the key of the other view of its image among a long queue of past keys. Batch
-    norm sees small groups, and keys are grouped in another order than queries: else its statistics
-    would tell which group holds the answer.
+    A query must find the key of the other view of its image among a long queue of past keys. Keys come
+    from a copy of the encoder that follows slowly (MoCo, arXiv:1911.05722). Batch norm sees small groups,
+    and keys are grouped in another order than queries.
 
     Args:
         make_encoder: Builds the query encoder f_q.
@@ -38,10 +38,44 @@ class MoCoV2(Method):
         symmetric: Whether each view is the query once (the loss is then the mean of both).
         hardness: How much like the query negatives are, which are then drawn from the queue by their rank;
             0 takes every key of the queue once.
+
+    Traps:
+        - Batch norm over one and the same group of queries and keys tells which keys may be the right one:
+          keys are computed in a shuffled order, here as on several devices.
+        - A queue that is filled before the loss holds each positive among its own negatives: keys are
+          written after the step.
+        - The key encoder starts as a copy of encoder and head, and stays in train mode.
+        - The head has no batch norm. Every parameter is decayed, biases and norms too.
+        - The symmetric loss sees twice the views an epoch: compare at equal views.
+
+    Published:
+        - ImageNet, linear, ResNet-50, 200 epochs: 67.5
+        - ImageNet, linear, ResNet-50, 800 epochs: 71.1
+        - CIFAR-10, linear, ResNet-18, 1000 epochs, symmetric: 92.94
     """
 
     views = recipes.B
     presets: ClassVar = {
+        "imagenet": {
+            "optimizer": "sgd",
+            "lr": 0.03,
+            "weight_decay": 1e-4,
+            "warmup": 0.0,
+            "batch_size": 256,
+            "epochs": 200,
+        },
+        "cifar10": {
+            "momentum": 0.99,
+            "queue": 32768,
+            "dim": 256,
+            "symmetric": True,
+            "optimizer": "sgd",
+            "lr": 0.3,
+            "weight_decay": 1e-4,
+            "warmup": 10 / 1000,
+            "batch_size": 256,
+            "epochs": 1000,
+        },
         "small": {
             "temperature": 0.2,
             "momentum": 0.99,
@@ -52,7 +86,7 @@ class MoCoV2(Method):
             "symmetric": True,
             "batch_size": 128,
             "lr": 0.4,
-        }
+        },
     }
 
     def __init__(
