@@ -3,6 +3,7 @@
 import inspect
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -12,6 +13,8 @@ from twofold.core.batch import Batch, Progress, View
 from twofold.core.method import Method
 from twofold.core.recipe import ViewSpec
 from twofold.nn.encoder import Encoder
+from twofold.views.counter import Counter
+from twofold.views.ops.patches import Patches
 
 SIDE = 16
 COUNT = 16
@@ -119,4 +122,15 @@ def _view(images: Tensor, spec: ViewSpec, random: torch.Generator, dtype: torch.
     places = torch.stack([x, y, torch.ones_like(x)], dim=-1) @ frame[:, None].mT
     pixels = F.grid_sample(images, places @ to_unit - 1, align_corners=False)
     noisy = pixels + 0.05 * torch.rand(pixels.shape, generator=random)
-    return View(noisy.clamp(0, 1).to(dtype), frame)
+    view = View(noisy.clamp(0, 1).to(dtype), frame)
+    cut = [operation for operation in spec.operations if isinstance(operation, Patches)]
+    return _in_patches(view, cut[0], side) if cut else view
+
+
+def _in_patches(view: View, cut: Patches, side: int) -> View:
+    count = len(view.pixels)
+    drawn = {k: torch.from_numpy(v) for k, v in cut.draw(Counter(0, 0, 0, np.arange(count)), side).items()}
+    frame = view.frame[:, None].repeat(1, cut.count, 1, 1)
+    moved = drawn["move"][..., 2].float()
+    frame[..., 2] += (view.frame[:, None, :, :2] @ moved[..., None]).squeeze(-1)
+    return View(cut.apply(view.pixels, **drawn), frame, drawn.get("tag"))

@@ -3,28 +3,28 @@
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
-from twofold.core.precision import cast_up
 from twofold.nn.heads import mlp
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.queue import Queue
+from twofold.nn.shuffle import shuffled_keys
 from twofold.nn.teacher import Teacher
 from twofold.objectives.contrastive import info_nce
+from twofold.objectives.hard_negatives import skewed_ranks
 from twofold.views import recipes
 
 
 class MoCoV2(Method):
-    """MoCo v2, Chen et al., 2020, arXiv:2003.04297 (MoCo: He et al., CVPR 2020, arXiv:1911.05722).
+    """MoCo v2, Chen et al., 2020, arXiv:2003.04297: contrast with a queue, a deeper head, stronger views.
 
-    A query must find the key of the other view of its image among a long queue of past keys. Batch
-    norm sees small groups, and keys are grouped in another order than queries: else its statistics
-    would tell which group holds the answer.
+    A query must find the key of the other view of its image among a long queue of past keys. Keys come
+    from a copy of the encoder that follows slowly (MoCo, arXiv:1911.05722). Batch norm sees small groups,
+    and keys are grouped in another order than queries.
 
     Args:
         make_encoder: Builds the query encoder f_q.
@@ -36,10 +36,46 @@ class MoCoV2(Method):
         bn_splits: Groups that the whole batch makes for batch norm: the paper's 8 devices. The batch
             must divide by it.
         symmetric: Whether each view is the query once (the loss is then the mean of both).
+        hardness: How much like the query negatives are, which are then drawn from the queue by their rank;
+            0 takes every key of the queue once.
+
+    Traps:
+        - Batch norm over one and the same group of queries and keys tells which keys may be the right one:
+          keys are computed in a shuffled order, here as on several devices.
+        - A queue that is filled before the loss holds each positive among its own negatives: keys are
+          written after the step.
+        - The key encoder starts as a copy of encoder and head, and stays in train mode.
+        - The head has no batch norm. Every parameter is decayed, biases and norms too.
+        - The symmetric loss sees twice the views an epoch: compare at equal views.
+
+    Published:
+        - ImageNet, linear, ResNet-50, 200 epochs: 67.5
+        - ImageNet, linear, ResNet-50, 800 epochs: 71.1
+        - CIFAR-10, linear, ResNet-18, 1000 epochs, symmetric: 92.94
     """
 
     views = recipes.B
     presets: ClassVar = {
+        "imagenet": {
+            "optimizer": "sgd",
+            "lr": 0.03,
+            "weight_decay": 1e-4,
+            "warmup": 0.0,
+            "batch_size": 256,
+            "epochs": 200,
+        },
+        "cifar10": {
+            "momentum": 0.99,
+            "queue": 32768,
+            "dim": 256,
+            "symmetric": True,
+            "optimizer": "sgd",
+            "lr": 0.3,
+            "weight_decay": 1e-4,
+            "warmup": 10 / 1000,
+            "batch_size": 256,
+            "epochs": 1000,
+        },
         "small": {
             "temperature": 0.2,
             "momentum": 0.99,
@@ -50,7 +86,7 @@ class MoCoV2(Method):
             "symmetric": True,
             "batch_size": 128,
             "lr": 0.4,
-        }
+        },
     }
 
     def __init__(
@@ -64,11 +100,13 @@ class MoCoV2(Method):
         dim: int = 128,
         bn_splits: int = 8,
         symmetric: bool = False,
+        hardness: float = 0.0,
     ) -> None:
         super().__init__()
         self.temperature = temperature
         self.momentum = momentum
         self.symmetric = symmetric
+        self.hardness = hardness
         self.encoder = encoder = make_encoder()
         self.projector = mlp(encoder.width, hidden, dim, norm=False)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
@@ -79,25 +117,20 @@ class MoCoV2(Method):
         """InfoNCE against the queue as it was before this batch."""
         x1, x2 = (view.pixels for view in batch.views)
         q1 = self.projector(self.encoder(x1))
-        k2 = self._keys(x2, progress)
-        loss, keys = self._contrast(q1, k2), k2
+        k2 = shuffled_keys(self.teacher, x2, progress.step)
+        ranks = skewed_ranks(len(self.queue.keys), self.hardness, progress.step)
+        loss, keys = self._contrast(q1, k2, ranks), k2
         if self.symmetric:
             q2 = self.projector(self.encoder(x2))
-            k1 = self._keys(x1, progress)
-            loss, keys = (loss + self._contrast(q2, k1)) / 2, torch.cat([k1, k2])
+            k1 = shuffled_keys(self.teacher, x1, progress.step)
+            loss, keys = (loss + self._contrast(q2, k1, ranks)) / 2, torch.cat([k1, k2])
         self.queue.stage(keys)
         return Step(loss, {"embedding": q1.detach()})
 
-    def _contrast(self, q: Float[Tensor, "b d"], k: Float[Tensor, "n d"]) -> Float[Tensor, ""]:
-        return info_nce(q, k[dist.rows(len(q))], self.queue.keys, self.temperature)
-
-    @torch.no_grad()
-    def _keys(self, x: Float[Tensor, "b c h w"], progress: Progress) -> Float[Tensor, "n d"]:
-        """Keys of the whole batch, computed in a shuffled order (MoCo, section 3.3)."""
-        everyone = dist.gather(x)
-        shuffle = torch.randperm(len(everyone), generator=torch.Generator().manual_seed(progress.step))
-        k = dist.gather(self.teacher(everyone[shuffle[dist.rows(len(x))]]))
-        return F.normalize(cast_up(k))[shuffle.argsort()]
+    def _contrast(
+        self, q: Float[Tensor, "b d"], k: Float[Tensor, "n d"], ranks: Int[Tensor, " m"] | None
+    ) -> Float[Tensor, ""]:
+        return info_nce(q, k[dist.rows(len(q))], self.queue.keys, self.temperature, ranks)
 
     def after_step(self, progress: Progress) -> None:
         """The key encoder follows; the keys of this batch enter the queue."""

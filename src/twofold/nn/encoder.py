@@ -101,6 +101,11 @@ class Encoder(nn.Module):
         return len(self.backbone.feature_info)
 
     @property
+    def patch_embedding(self) -> nn.Module | None:
+        """What turns patches into tokens, in a vision transformer; None in other networks."""
+        return getattr(self.backbone, "patch_embed", None)
+
+    @property
     def layout(self) -> torch.memory_format:
         """Channels last, which is up to twice as fast on a CPU, where that is safe.
 
@@ -172,6 +177,10 @@ def _backbone(name: str, channels: int, size: int, pretrained: bool) -> Any:
     standard = timm.get_pretrained_cfg(name)
     if standard is not None and standard.fixed_input_size:
         keywords["img_size"] = size
+    if timm.models.model_entrypoint(name).__module__ == "timm.models.vision_transformer":
+        # training views and local crops have other sides than the images: positions are interpolated,
+        # and a last row or column of patches that is not whole is filled up with zeros
+        keywords |= {"dynamic_img_size": True, "dynamic_img_pad": True}
     return timm.create_model(name, **keywords)
 
 

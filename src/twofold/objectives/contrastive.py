@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from twofold.core.precision import full_precision
+from twofold.objectives.hard_negatives import at_ranks
 
 
 @full_precision
@@ -48,6 +49,7 @@ def info_nce(
     k: Float[Tensor, "b d"],
     negatives: Float[Tensor, "n d"],
     temperature: float,
+    ranks: Int[Tensor, " m"] | None = None,
 ) -> Float[Tensor, ""]:
     """Cross-entropy of picking the positive key among it and a set of negatives shared by all queries.
 
@@ -56,6 +58,8 @@ def info_nce(
         k: The positive key of each query; no gradient is cut here.
         negatives: Keys of other images.
         temperature: tau, above 0.
+        ranks: Which negatives count, by each query's ranking of them (``hard_negatives.skewed_ranks``);
+            None for all.
 
     Returns:
         Mean over the queries, in nats; about ``log(n + 1)`` for random embeddings.
@@ -65,5 +69,8 @@ def info_nce(
     """
     q, k = F.normalize(q), F.normalize(k)
     positive = (q * k).sum(dim=1, keepdim=True)
-    logits = torch.cat([positive, q @ F.normalize(negatives).T], dim=1) / temperature
+    negative = q @ F.normalize(negatives).T
+    if ranks is not None:
+        negative = at_ranks(negative, ranks)
+    logits = torch.cat([positive, negative], dim=1) / temperature
     return F.cross_entropy(logits, torch.zeros(len(q), dtype=torch.long, device=q.device))

@@ -1,0 +1,187 @@
+"""DINO: a student learns from small views what its own moving average says of large ones."""
+
+import math
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.method import MakeEncoder, Method
+from twofold.nn.center import Center
+from twofold.nn.directions import Directions, bottleneck
+from twofold.nn.groups import matrices_and_vectors
+from twofold.nn.multicrop import embed_views
+from twofold.nn.norm import synchronise
+from twofold.nn.teacher import Teacher, cosine_momentum
+from twofold.objectives.clustering import swapped_prediction
+from twofold.objectives.distillation import centred_targets, mean_entropy
+from twofold.views import recipes
+
+
+class DINO(Method):
+    """DINO, Caron et al., ICCV 2021, arXiv:2104.14294: self-distillation without labels.
+
+    A student predicts from every view what a teacher says of every other global view, as a distribution
+    over many outputs. The teacher is the student's moving average. Its outputs are centred, so that no
+    output answers everything, and sharpened, so that not all of them answer alike.
+
+    Args:
+        make_encoder: Builds the encoder of the student g_s.
+        temperature: tau_s of the student.
+        teacher_temperature: tau_t of the teacher after its rise; above 0.07 training is unstable.
+        first_temperature: tau_t at the start.
+        warm_epochs: Epochs over which tau_t rises.
+        momentum: lambda of the teacher g_t at the start; it rises to 1. Small batches want more (0.9995 for
+            256), short runs less.
+        center_momentum: m of the center C.
+        prototypes: K, number of outputs. Small data want fewer.
+        hidden: Units of the hidden layers of the projector.
+        dim: Length of the bottleneck before the last layer.
+        clip: Largest norm of the gradient of each parameter; 0 for any.
+        frozen_epochs: Epochs at the start in which the last layer does not move.
+        decay_growth: What the weight decay is multiplied by in the end (the paper's goes from 0.04 to 0.4).
+
+    Traps:
+        - The teacher is evaluated, not the student: ``encoder`` is the teacher's, and so are the parts that
+          are saved.
+        - The loss meets the center of before; it follows after the step, by the raw outputs of all
+          processes for both global views.
+        - The teacher sees global views only, and no view is compared with itself: views are told apart by
+          their place in the recipe.
+        - Each parameter's gradient is clipped for itself, and the last layer's is cancelled after that.
+        - Weight decay grows during the training, and spares biases and norms.
+        - A loss that stays at log K, or falls to 0 at once, is collapse: ``teacher_entropy`` at log K means
+          uniform targets, at 0 one target for all, and ``divergence`` is 0 in both.
+
+    Published:
+        - ImageNet, linear, ViT-S/16: 77.0
+        - ImageNet, k-NN, ViT-S/16: 74.5
+        - ImageNet, linear, ViT-B/16: 78.2
+        - ImageNet, k-NN, ViT-B/16: 76.1
+        - ImageNet, linear, ViT-B/8: 80.1
+        - ImageNet, linear, ResNet-50: 75.3
+        - ImageNet, k-NN, ResNet-50: 67.5
+        - CIFAR-10, linear, ResNet-18, 1000 epochs: 89.52
+    """
+
+    views = recipes.dino()
+    presets: ClassVar = {
+        "imagenet": {
+            "encoder": "vit_small_patch16_224",
+            "optimizer": "adamw",
+            "lr": 5e-4,
+            "weight_decay": 0.04,
+            "warmup": 10 / 300,
+            "batch_size": 1024,
+            "epochs": 300,
+        },
+        "cifar10": {
+            "momentum": 0.9995,
+            "prototypes": 4096,
+            "decay_growth": 1.0,
+            "recipe": recipes.D_CIFAR,
+            "optimizer": "lars_out",
+            "lr": 0.3,
+            "weight_decay": 1e-6,
+            "warmup": 10 / 1000,
+            "batch_size": 256,
+            "epochs": 1000,
+        },
+        "small": {
+            "teacher_temperature": 0.04,
+            "momentum": 0.97,
+            "prototypes": 1024,
+            "hidden": 512,
+            "dim": 64,
+            "decay_growth": 1.0,
+            "recipe": recipes.multi_crop(
+                recipes.B, (0.2, 1.0), local_count=2, local_scale=(0.1, 0.3), local_side=2 / 3
+            ),
+            "batch_size": 128,
+            "optimizer": "adamw",
+            "lr": 4e-3,
+            "weight_decay": 1e-4,
+        },
+    }
+
+    def __init__(
+        self,
+        make_encoder: MakeEncoder,
+        *,
+        temperature: float = 0.1,
+        teacher_temperature: float = 0.07,
+        first_temperature: float = 0.04,
+        warm_epochs: int = 30,
+        momentum: float = 0.996,
+        center_momentum: float = 0.9,
+        prototypes: int = 65536,
+        hidden: int = 2048,
+        dim: int = 256,
+        clip: float = 3.0,
+        frozen_epochs: int = 1,
+        decay_growth: float = 10.0,
+    ) -> None:
+        super().__init__()
+        self.temperature = temperature
+        self.teacher_temperature = teacher_temperature
+        self.first_temperature = first_temperature
+        self.warm_epochs = warm_epochs
+        self.momentum = momentum
+        self.center_momentum = center_momentum
+        self.clip = clip
+        self.frozen_epochs = frozen_epochs
+        self.decay_growth = decay_growth
+        self.student = student = make_encoder()
+        transformer = student.patch_embedding is not None
+        self.projector = bottleneck(student.width, hidden, dim, norm=not transformer)
+        self.prototypes = Directions(dim, prototypes)
+        self.teacher = Teacher(encoder=student, projector=self.projector, prototypes=self.prototypes)
+        self.center = Center(prototypes)
+        synchronise(self)
+        self.encoder = self.teacher.encoder  # a second name for it: it is the teacher that is evaluated
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """Cross-entropy between the teacher's targets for global views and the student's other views."""
+        taught = self.views.globals_
+        pixels = [view.pixels for view in batch.views]
+        z = embed_views(self.student, self.projector, pixels)
+        g_s = self.prototypes(z)
+        g_t = self.teacher(torch.cat([pixels[i] for i in taught])).unflatten(0, (len(taught), -1))
+
+        p_t = centred_targets(g_t, self.center.mean, self._teacher_temperature(progress))
+        loss = swapped_prediction(g_s, p_t, taught, self.temperature)
+        self.center.stage(g_t.flatten(0, 1))
+        entropy = mean_entropy(p_t)
+        seen = {"teacher_entropy": entropy, "divergence": loss.detach() - entropy}
+        return Step(loss, {"embedding": z[0].detach(), **seen})
+
+    def _teacher_temperature(self, progress: Progress) -> float:
+        """tau_t, which rises linearly from epoch to epoch."""
+        risen = min(1.0, progress.epoch / self.warm_epochs) if self.warm_epochs else 1.0
+        return self.first_temperature + risen * (self.teacher_temperature - self.first_temperature)
+
+    def before_step(self, progress: Progress) -> None:
+        """Gradients are clipped one by one; the last layer stands still at first."""
+        for p in self.parameters():
+            if p.grad is not None and self.clip:
+                p.grad.mul_((self.clip / (p.grad.norm() + 1e-6)).clamp(max=1))
+        if progress.epoch < self.frozen_epochs:
+            self.prototypes.weight.grad = None
+
+    def after_step(self, progress: Progress) -> None:
+        """The teacher follows, ever more slowly, and the center its outputs."""
+        self.teacher.follow(cosine_momentum(self.momentum, progress))
+        self.center.follow(self.center_momentum)
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Biases and norms are not decayed; for the rest weight decay grows along half a cosine."""
+        matrices, vectors = matrices_and_vectors(self)
+        return [{**matrices, "weight_decay_scale": self._decay}, vectors]
+
+    def _decay(self, progress: Progress) -> float:
+        return 1 + (self.decay_growth - 1) * (1 - math.cos(math.pi * progress.fraction)) / 2
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The teacher's projector and last layer, which belong to the encoder that is saved."""
+        return {"projector": self.teacher.projector, "prototypes": self.teacher.prototypes}

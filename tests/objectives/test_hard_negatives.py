@@ -1,0 +1,88 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from twins import assert_same, draw
+from twofold.objectives.contrastive import info_nce
+from twofold.objectives.hard_negatives import at_ranks, skewed_ranks
+
+
+def slow_info_nce(q: Tensor, k: Tensor, negatives: Tensor, temperature: float, ranks: Tensor) -> Tensor:
+    """Each query sorts the negatives for itself and meets those at the ranks, repeated ones repeatedly."""
+
+    def likeness(a: Tensor, b: Tensor) -> Tensor:
+        return (a * b).sum() / (a.norm() * b.norm()) / temperature
+
+    losses = []
+    for i in range(len(q)):
+        ordered = sorted((likeness(q[i], n) for n in negatives), key=lambda x: -x.item())
+        positive = likeness(q[i], k[i]).exp()
+        others = torch.stack([ordered[rank].exp() for rank in ranks.tolist()]).sum()
+        losses.append(-torch.log(positive / (positive + others)))
+    return torch.stack(losses).mean()
+
+
+@settings(max_examples=15)
+@given(
+    count=st.integers(1, 4),
+    others=st.integers(1, 6),
+    width=st.integers(2, 4),
+    temperature=st.floats(0.05, 5),
+    hardness=st.floats(0.1, 5),
+    seed=st.integers(0, 999),
+)
+def test_info_nce_against_the_negatives_at_the_ranks(
+    count: int, others: int, width: int, temperature: float, hardness: float, seed: int
+) -> None:
+    ranks = skewed_ranks(others, hardness, seed)
+    assert_same(
+        lambda q, k, n: info_nce(q, k, n, temperature, ranks),
+        lambda q, k, n: slow_info_nce(q, k, n, temperature, ranks),
+        draw(count, width, seed=seed),
+        draw(count, width, seed=seed + 1),
+        draw(others, width, seed=seed + 2),
+    )
+
+
+def test_every_rank_once_is_the_whole_set() -> None:
+    q, k, negatives = draw(4, 8, seed=0), draw(4, 8, seed=1), draw(20, 8, seed=2)
+    everything = info_nce(q, k, negatives, 0.2, torch.arange(20))
+    assert everything.item() == pytest.approx(info_nce(q, k, negatives, 0.2).item(), rel=1e-12)
+    hardest = info_nce(q, k, negatives, 0.2, torch.zeros(20, dtype=torch.long))
+    easiest = info_nce(q, k, negatives, 0.2, torch.full((20,), 19))
+    assert easiest < everything < hardest
+
+
+def test_at_ranks_each_row_has_an_order_of_its_own() -> None:
+    likeness = torch.tensor([[0.1, 0.9, 0.5], [0.8, 0.2, 0.3]])
+    expected = torch.tensor([[0.9, 0.1, 0.9], [0.8, 0.2, 0.8]])
+    assert torch.equal(at_ranks(likeness, torch.tensor([0, 2, 0])), expected)
+
+
+def test_ranks_follow_the_skew_normal() -> None:
+    """Mean, share of the hardest and median of 0.3 times a skew-normal of shape 4, cut off at 0 and 1."""
+    count = 100_000
+    ranks = skewed_ranks(count, 1.0, step=3)
+    share = ranks.double() / count
+    assert ranks.min() == 0 and ranks.max() == count - 1
+    assert (ranks == 0).double().mean().item() == pytest.approx(0.5 - math.atan(4) / math.pi, abs=0.005)
+    assert share.median().item() == pytest.approx(0.2, abs=0.01)
+    assert share.mean().item() == pytest.approx(0.3 * 4 / math.sqrt(17) * math.sqrt(2 / math.pi), abs=0.005)
+    assert (share > share.mean()).double().mean() < 0.5  # the tail is towards the easy ones
+
+
+def test_harder_draws_are_harder_and_none_leaves_the_set_alone() -> None:
+    means = [skewed_ranks(1000, hardness, 0).double().mean() for hardness in (0.5, 1, 2, 8)]
+    assert means == sorted(means, reverse=True)
+    assert skewed_ranks(1000, 0.0, 0) is None
+
+
+def test_draws_hang_on_the_step_alone() -> None:
+    first = skewed_ranks(50, 1.0, 7)
+    torch.manual_seed(99)
+    assert torch.equal(skewed_ranks(50, 1.0, 7), first)
+    assert not torch.equal(skewed_ranks(50, 1.0, 8), first)
