@@ -20,6 +20,9 @@ SIDE = 16
 COUNT = 16
 START = 1000
 
+SMALLER = {"w_mse": {"dim": 4, "sub_batch": 8}}
+"""What even a small preset has too large for batches of ``COUNT``."""
+
 
 def make_encoder(**changes: Any) -> Encoder:
     return Encoder("resnet18_w4", **{"size": SIDE, **changes})
@@ -31,7 +34,7 @@ def make_method(name: str, dtype: torch.dtype = torch.float32, **changes: Any) -
     cls = registry.find("methods", name)
     own = inspect.signature(cls).parameters
     small = {key: value for key, value in cls.presets.get("small", {}).items() if key in own}
-    method: Method = cls(make_encoder, **{**small, **changes})
+    method: Method = cls(make_encoder, **{**small, **SMALLER.get(name, {}), **changes})
     method.setup(items=4 * COUNT, classes=3, steps=2 * START)
     return method.to(dtype)
 

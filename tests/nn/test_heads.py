@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from twofold.nn.heads import Prototypes, mlp, pixel_mlp, scale_norm
+from twofold.nn.heads import Prototypes, layers, mlp, pixel_mlp, scale_norm
 
 
 def test_mlp_is_linear_norm_relu_linear() -> None:
@@ -15,6 +15,16 @@ def test_mlp_without_norm_keeps_its_bias() -> None:
     head = mlp(6, 5, 4, norm=False, bias=False)
     assert [type(layer) for layer in head] == [nn.Linear, nn.ReLU, nn.Linear]
     assert head[0].bias is not None and head[2].bias is None
+
+
+def test_layers_may_be_of_any_number() -> None:
+    deep = layers((6, 5, 4, 3))
+    hidden = [nn.Linear, nn.BatchNorm1d, nn.ReLU]
+    assert [type(layer) for layer in deep] == [*hidden, *hidden, nn.Linear]
+    linear = [layer for layer in deep if isinstance(layer, nn.Linear)]
+    assert [(layer.in_features, layer.out_features) for layer in linear] == [(6, 5), (5, 4), (4, 3)]
+    assert [layer.bias is not None for layer in linear] == [False, False, True]
+    assert [type(layer) for layer in layers((6, 3), bias=False)] == [nn.Linear]
 
 
 def test_pixel_mlp_treats_every_cell_alike() -> None:

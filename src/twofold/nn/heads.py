@@ -1,5 +1,8 @@
 """Projectors, predictors and prototypes: the small networks on top of an encoder."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -18,12 +21,25 @@ def mlp(width: int, hidden: int, out: int, *, norm: bool = True, bias: bool = Tr
         norm: Batch norm before the ReLU; it makes the first layer's bias void, which is left out then.
         bias: Whether the last layer has one.
     """
-    return nn.Sequential(
-        nn.Linear(width, hidden, bias=not norm),
-        *([nn.BatchNorm1d(hidden)] if norm else []),
-        nn.ReLU(),
-        nn.Linear(hidden, out, bias=bias),
-    )
+    return layers((width, hidden, out), norm=norm, bias=bias)
+
+
+def layers(widths: Sequence[int], *, norm: bool = True, bias: bool = True) -> nn.Sequential:
+    """Linear - BN - ReLU as often as there are hidden layers, then linear.
+
+    What a paper has after the last layer is appended: ``nn.Sequential(*layers(...), nn.BatchNorm1d(out))``.
+
+    Args:
+        widths: Length of the input, units of each hidden layer, length of the output.
+        norm: Batch norm before each ReLU; it makes that layer's bias void, which is left out then.
+        bias: Whether the last layer has one.
+    """
+    *body, last = pairwise(widths)
+    hidden: list[nn.Module] = []
+    for width, units in body:
+        between = [nn.BatchNorm1d(units)] if norm else []
+        hidden += [nn.Linear(width, units, bias=not norm), *between, nn.ReLU()]
+    return nn.Sequential(*hidden, nn.Linear(*last, bias=bias))
 
 
 def pixel_mlp(width: int, hidden: int, out: int) -> nn.Sequential:

@@ -118,6 +118,19 @@ def multi_crop(
     return Recipe(f"{base.name}+{local_count} local", (*views, local))
 
 
+def bicubic(base: Recipe) -> Recipe:
+    """The views of ``base``, resized by Keys' cubic.
+
+    Reference:
+        Zbontar et al., ICML 2021 (2103.03230), and its released code.
+    """
+    views = tuple(
+        dataclasses.replace(view, crop=dataclasses.replace(view.crop, interpolation="bicubic"))
+        for view in base.views
+    )
+    return Recipe(f"{base.name} bicubic", views)
+
+
 def dino(
     globals_scale: tuple[float, float] = (0.4, 1.0),
     local_count: int = 8,

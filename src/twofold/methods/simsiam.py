@@ -1,0 +1,119 @@
+"""SimSiam: predict the other view's embedding; what is predicted gets no gradient."""
+
+import math
+from typing import Any, ClassVar
+
+from torch import nn
+
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.method import MakeEncoder, Method
+from twofold.nn.heads import layers, mlp
+from twofold.nn.norm import synchronise
+from twofold.objectives.similarity import negative_cosine
+from twofold.views import recipes
+
+
+class SimSiam(Method):
+    """SimSiam, Chen & He, CVPR 2021, arXiv:2011.10566: a predictor and a stopped gradient are enough.
+
+    Both views go through the same network. From the embedding of one, a small predictor has to tell the
+    embedding of the other, which is taken as a constant. There are neither negatives nor a slow copy.
+
+    Args:
+        make_encoder: Builds the encoder f; the last norm of its residual blocks starts at 0.
+        hidden: Units of the hidden layers of the projection MLP.
+        dim: d, length of z and of p.
+        bottleneck: Units of the hidden layer of the predictor h.
+        depth: Layers of the projection MLP; the paper takes 2 for CIFAR-10.
+
+    Traps:
+        - Without the stopped gradient, or without the predictor, all embeddings become one. The loss does
+          not tell: it falls to -1. The std on the training bar tells: it falls to 0.
+        - The output of the projector is normalised and has neither scale nor offset; that of the predictor
+          is not normalised. With batch norm there the training is unstable.
+        - The predictor keeps its learning rate while that of the rest follows the cosine. A schedule other
+          than the cosine without warm-up is undone only roughly.
+        - Everything is decayed, biases and norms as well.
+
+    Published:
+        - ImageNet, linear, ResNet-50, 100 epochs: 68.1
+        - ImageNet, linear, ResNet-50, 200 epochs: 70.0
+        - ImageNet, linear, ResNet-50, 400 epochs: 70.8
+        - ImageNet, linear, ResNet-50, 800 epochs: 71.3
+        - CIFAR-10, linear, ResNet-18, 800 epochs: 91.8
+    """
+
+    views = recipes.B
+    presets: ClassVar = {
+        "imagenet": {
+            "optimizer": "sgd",
+            "lr": 0.05,
+            "weight_decay": 1e-4,
+            "momentum": 0.9,
+            "warmup": 0.0,
+            "schedule": "cosine",
+            "batch_size": 512,
+            "epochs": 100,
+        },
+        "cifar10": {
+            "depth": 2,
+            "recipe": recipes.B_CIFAR,
+            "encoder": "resnet18",
+            "optimizer": "sgd",
+            "lr": 0.03,
+            "weight_decay": 5e-4,
+            "momentum": 0.9,
+            "warmup": 0.0,
+            "schedule": "cosine",
+            "batch_size": 512,
+            "epochs": 800,
+        },
+        "small": {
+            "hidden": 512,
+            "dim": 512,
+            "bottleneck": 128,
+            "depth": 2,
+            "recipe": recipes.B,
+            "batch_size": 128,
+            "lr": 0.3,
+            "warmup": 0.0,
+        },
+    }
+
+    def __init__(
+        self,
+        make_encoder: MakeEncoder,
+        *,
+        hidden: int = 2048,
+        dim: int = 2048,
+        bottleneck: int = 512,
+        depth: int = 3,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder = make_encoder()
+        widths = (encoder.width, *[hidden] * (depth - 1), dim)
+        self.projector = nn.Sequential(*layers(widths, bias=False), nn.BatchNorm1d(dim, affine=False))
+        self.predictor = mlp(dim, bottleneck, dim)
+        synchronise(self)
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """Algorithm 1: each view predicts the other, which is a constant then."""
+        x1, x2 = (view.pixels for view in batch.views)
+        z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
+        p1, p2 = self.predictor(z1), self.predictor(z2)
+        loss = negative_cosine(p1, z2.detach()) / 2 + negative_cosine(p2, z1.detach()) / 2
+        return Step(loss, {"embedding": z1.detach()})
+
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The predictor apart, whose rate does not fall (section 4.2)."""
+        rest = [*self.encoder.parameters(), *self.projector.parameters()]
+        return [{"params": rest}, {"params": list(self.predictor.parameters()), "lr_scale": _undo_cosine}]
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The projection MLP and the predictor h."""
+        return {"projector": self.projector, "predictor": self.predictor}
+
+
+def _undo_cosine(progress: Progress) -> float:
+    """What the cosine has taken of the rate, given back."""
+    return 2 / (1 + math.cos(math.pi * progress.fraction))
