@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 import torch.distributed as torch_dist
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
 from twofold.core.precision import cast_up
@@ -31,7 +31,7 @@ def rows(count: int) -> Int[Tensor, " count"]:
     return torch.arange(count) + rank() * count
 
 
-def gather(x: Float[Tensor, "b ..."]) -> Float[Tensor, "n ..."]:
+def gather(x: Num[Tensor, "b ..."]) -> Num[Tensor, "n ..."]:
     """The rows of all processes in the order of their ranks, with gradients to all of them.
 
     Every process must give the same number of rows. Half types arrive as float32, so that gradients

@@ -46,6 +46,11 @@ def pair(name: str, crop: Crop, *operations: Operation) -> Recipe:
     return Recipe(name, (ViewSpec(crop, (Flip(), *operations), count=2),))
 
 
+def single(base: Recipe) -> Recipe:
+    """The first view of ``base`` alone, for methods that remember images instead of comparing views."""
+    return Recipe(f"single {base.name}", base.expanded[:1])
+
+
 def asymmetric(name: str, crop: Crop, first: Sequence[Operation], second: Sequence[Operation]) -> Recipe:
     """Two views that are cropped and mirrored alike and then changed by different operations."""
     return Recipe(name, tuple(ViewSpec(crop, (Flip(), *operations)) for operations in (first, second)))

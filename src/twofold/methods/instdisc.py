@@ -1,0 +1,126 @@
+"""InstDisc: every image is a class of its own, and a memory of its embedding stands for the class."""
+
+from typing import ClassVar, Literal
+
+from torch import nn
+
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.method import MakeEncoder, Method
+from twofold.nn.bank import Bank, Partition
+from twofold.nn.norm import synchronise
+from twofold.objectives.noise_contrastive import log_partition, memory_scores, nce, sampled_softmax
+from twofold.objectives.regression import cosine_regression
+from twofold.views import recipes
+
+IMAGENET = {
+    "optimizer": "sgd",
+    "lr": 0.03,
+    "weight_decay": 1e-4,
+    "momentum": 0.9,
+    "warmup": 0.0,
+    "schedule": "step",
+    "drops": (120 / 200, 160 / 200),
+    "drop": 0.1,
+    "batch_size": 256,
+    "epochs": 200,
+}
+
+
+class InstDisc(Method):
+    """Instance discrimination, Wu et al., CVPR 2018, arXiv:1805.01978: every image is a class of its own.
+
+    A classifier over all images would need a weight vector for each; in their place stand the embeddings
+    of past epochs, kept in a memory bank. One view of an image must be nearer to the memory of the image
+    than to memories drawn at random. Each memory then moves half of the way to the new embedding.
+
+    Args:
+        make_encoder: Builds the encoder f.
+        loss: ``nce`` tells the memory of the image from noise, one memory at a time; ``softmax`` picks it
+            among the negatives (InfoNCE).
+        temperature: tau.
+        negatives: m, memories drawn for each image.
+        proximal: lambda, weight of the squared distance to the image's own memory; 0 for none.
+        dim: Length of v.
+
+    Traps:
+        - The memory must be read before it is written, or an embedding is its own positive. It is written
+          after the step.
+        - Z belongs to the first batch. Estimated anew at every step it takes part in the loss, and nothing
+          holds the similarities down; it is frozen, and kept in checkpoints.
+        - A memory that is not saved, or that differs between processes, makes a resumed run another run.
+          It is a buffer, and all processes write the rows of the whole batch.
+        - Few steps over many images leave memories as old as an epoch: the method wants many epochs.
+
+    Published:
+        - ImageNet, linear, ResNet-50, 200 epochs, m 4096: 54.0
+        - ImageNet, linear, ResNet-50, 200 epochs, NCE, m 4096, re-implementation: 56.5
+        - ImageNet, linear, ResNet-50, 200 epochs, softmax, m 16384, re-implementation: 58.5
+        - ImageNet, linear, ResNet-50, 200 epochs, softmax, m 65536, re-implementation: 59.5
+        - ImageNet, k-NN with 200 neighbours, ResNet-50, 200 epochs: 46.5
+        - CIFAR-10, weighted k-NN, ResNet-18, m 4096, tau 0.1: 80.4
+    """
+
+    bank: Bank
+    views = recipes.single(recipes.A)
+    presets: ClassVar = {
+        "imagenet": IMAGENET,
+        "cifar10": {**IMAGENET, "temperature": 0.1, "encoder": "resnet18"},
+        "small": {
+            "loss": "softmax",
+            "temperature": 0.1,
+            "negatives": 1024,
+            "proximal": 0.0,
+            "dim": 128,
+            "recipe": recipes.single(recipes.B),
+            "batch_size": 128,
+            "lr": 0.4,
+        },
+    }
+
+    def __init__(
+        self,
+        make_encoder: MakeEncoder,
+        *,
+        loss: Literal["nce", "softmax"] = "nce",
+        temperature: float = 0.07,
+        negatives: int = 4096,
+        proximal: float = 30.0,
+        dim: int = 128,
+    ) -> None:
+        super().__init__()
+        self.loss = loss
+        self.temperature = temperature
+        self.negatives = negatives
+        self.proximal = proximal
+        self.encoder = encoder = make_encoder()
+        self.projector = nn.Linear(encoder.width, dim)
+        self.partition = Partition()
+        synchronise(self)
+
+    def setup(self, items: int, classes: int, steps: int) -> None:
+        """A memory of every image."""
+        self.bank = Bank(items, self.projector.out_features)
+
+    def forward(self, batch: Batch, progress: Progress) -> Step:
+        """The image's own memory against others, as the bank was before this batch."""
+        v = self.projector(self.encoder(batch.views[0].pixels))
+        n, memories = len(self.bank.rows), self.bank.rows[batch.item]
+        drawn = self.bank.draw(len(v), self.negatives, progress.step)
+        scores = memory_scores(v, memories, self.bank.rows[drawn], self.temperature)
+        if self.loss == "nce":
+            loss = nce(scores, self.partition(log_partition(scores, n)), n)
+        else:
+            loss = sampled_softmax(scores)
+        if self.proximal:
+            loss = loss + self.proximal * cosine_regression(v, memories)
+        self.bank.stage(batch.item, v)
+        return Step(loss, {"embedding": v.detach()})
+
+    def after_step(self, progress: Progress) -> None:
+        """The memories of this batch follow; Z is kept from the first batch on."""
+        self.bank.write()
+        self.partition.write()
+
+    def parts(self) -> dict[str, nn.Module]:
+        """The linear head."""
+        return {"projector": self.projector}
