@@ -93,4 +93,5 @@ def draw_rotation(width: int, random: torch.Generator) -> Float[Tensor, "d d"]:
         random: Where randomness comes from; it decides everything.
     """
     q, r = torch.linalg.qr(torch.randn(width, width, generator=random))
-    return q * r.diagonal().sign()
+    rotation: Tensor = q * r.diagonal().sign()
+    return rotation
