@@ -47,7 +47,7 @@ def test_the_loss_is_the_scaled_sum_of_alignment_and_distribution() -> None:
 
 
 def test_decoupled_nt_xent_of_weight_1_is_nt_xent_but_for_the_anchor_among_its_candidates() -> None:
-    method = make(prior="log_sum_exp", temperature=0.2)
+    method = make(prior="log_sum_exp", temperature=0.2, weight=1.0, scale=64.0)
     batch = tiny.make_batch(method, dtype=torch.float64)
     loss = method(batch, tiny.progress(0)).loss
     h = method.encoder(torch.cat([view.pixels for view in batch.views]))
@@ -55,7 +55,7 @@ def test_decoupled_nt_xent_of_weight_1_is_nt_xent_but_for_the_anchor_among_its_c
     z, everyone = torch.cat([z1, z2]), torch.cat([z1, z2])
     cosines = (z * everyone.roll(tiny.COUNT, 0)).sum(dim=1)
     with_itself = -cosines / 0.2 + (z @ everyone.T / 0.2).logsumexp(dim=1)
-    assert loss.item() == pytest.approx((64 * (with_itself.mean() * 0.2 + 1) / 64).item())
+    assert loss.item() == pytest.approx((with_itself.mean() * 0.2 + 1).item())
     rows = torch.arange(tiny.COUNT)
     assert with_itself.mean() > (nt_xent(z1, rows, z1, z2, 0.2) + nt_xent(z2, rows, z2, z1, 0.2)) / 2
 

@@ -28,6 +28,7 @@ class SupCon(Method):
         temperature: tau.
         hidden: Units of the hidden layer of the projection head.
         dim: Length of z.
+        norm: Whether the hidden layer has a batch norm, which short runs need to get going.
 
     Traps:
         - The mean over positives stands outside the logarithm (L_out). Inside, it gives smaller weight to
@@ -68,16 +69,22 @@ class SupCon(Method):
             "batch_size": 256,
             "epochs": 1000,
         },
-        "small": {"temperature": 0.2, "hidden": 512, "recipe": recipes.B, "lr": 0.3},
+        "small": {"temperature": 0.2, "hidden": 512, "norm": True, "recipe": recipes.B, "lr": 0.3},
     }
 
     def __init__(
-        self, make_encoder: MakeEncoder, *, temperature: float = 0.1, hidden: int = 2048, dim: int = 128
+        self,
+        make_encoder: MakeEncoder,
+        *,
+        temperature: float = 0.1,
+        hidden: int = 2048,
+        dim: int = 128,
+        norm: bool = False,
     ) -> None:
         super().__init__()
         self.temperature = temperature
         self.encoder = encoder = make_encoder()
-        self.projector = mlp(encoder.width, hidden, dim, norm=False)
+        self.projector = mlp(encoder.width, hidden, dim, norm=norm)
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

@@ -72,7 +72,15 @@ class SWD(Method):
             "batch_size": 1024,
             "epochs": 200,
         },
-        "small": {"scale": 64.0, "hidden": 512, "dim": 64, "recipe": recipes.B, "lr": 0.4},
+        "small": {
+            "weight": 5.0,
+            "hidden": 512,
+            "dim": 64,
+            "recipe": recipes.B,
+            "optimizer": "adamw",
+            "lr": 2e-3,
+            "weight_decay": 1e-4,
+        },
     }
 
     def __init__(
