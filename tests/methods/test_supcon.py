@@ -4,6 +4,7 @@ from torch import nn
 
 import tiny
 from twofold.core.method import Method
+from twofold.methods.simclr import SimCLR
 from twofold.methods.supcon import SupCon
 from twofold.objectives.contrastive import nt_xent
 from twofold.objectives.supervised_contrast import supervised_contrast
@@ -18,6 +19,13 @@ def test_the_papers_sizes_are_the_defaults() -> None:
     assert [type(layer) for layer in method.projector] == [nn.Linear, nn.ReLU, nn.Linear]
     assert (method.projector[0].out_features, method.projector[2].out_features) == (2048, 128)
     assert method.temperature == 0.1
+
+
+def test_the_head_may_have_batch_norms_as_simclrs_has() -> None:
+    with_norms, simclr = (
+        cls(tiny.make_encoder, **more) for cls, more in ((SupCon, {"norm": True}), (SimCLR, {}))
+    )
+    assert [repr(a) for a in with_norms.projector] == [repr(b) for b in simclr.projector]
 
 
 def test_all_views_of_a_class_are_positives() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
+from twofold.nn.deep_head import deep_head
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import mlp
 from twofold.nn.norm import synchronise
@@ -28,7 +29,8 @@ class SupCon(Method):
         temperature: tau.
         hidden: Units of the hidden layer of the projection head.
         dim: Length of z.
-        norm: Whether the hidden layer has a batch norm, which short runs need to get going.
+        norm: Whether both layers have a batch norm, as in SimCLR's head; without, embeddings stay close to
+            each other for many epochs.
 
     Traps:
         - The mean over positives stands outside the logarithm (L_out). Inside, it gives smaller weight to
@@ -84,7 +86,10 @@ class SupCon(Method):
         super().__init__()
         self.temperature = temperature
         self.encoder = encoder = make_encoder()
-        self.projector = mlp(encoder.width, hidden, dim, norm=norm)
+        if norm:
+            self.projector = deep_head(encoder.width, hidden, dim, layers=2)
+        else:
+            self.projector = mlp(encoder.width, hidden, dim, norm=False)
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

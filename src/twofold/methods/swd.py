@@ -73,7 +73,6 @@ class SWD(Method):
             "epochs": 200,
         },
         "small": {
-            "weight": 5.0,
             "hidden": 512,
             "dim": 64,
             "recipe": recipes.B,
