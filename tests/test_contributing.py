@@ -52,7 +52,7 @@ def test_each_kind_has_an_example():
 
 
 def test_the_method_keeps_the_contract():
-    assert "align_uniform" in registry.names("methods")
+    assert "spectral" in registry.names("methods")
     for keeps in (
         test_contract.test_cites_its_paper_in_the_first_line,
         test_contract.test_learns_one_batch,
@@ -61,7 +61,7 @@ def test_the_method_keeps_the_contract():
         test_contract.test_resumes_exactly,
         test_contract.test_survives_bf16,
     ):
-        keeps("align_uniform")
+        keeps("spectral")
 
 
 def test_the_operation_is_found_by_its_name_and_changes_the_views():

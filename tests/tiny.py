@@ -12,6 +12,7 @@ from twofold.core import dist, registry
 from twofold.core.batch import Batch, Progress, View
 from twofold.core.method import Method
 from twofold.core.recipe import ViewSpec
+from twofold.nn.class_network import ClassNetwork, new_head
 from twofold.nn.encoder import Encoder
 from twofold.views.counter import Counter
 from twofold.views.ops.patches import Patches
@@ -35,8 +36,21 @@ def make_method(name: str, dtype: torch.dtype = torch.float32, **changes: Any) -
     own = inspect.signature(cls).parameters
     small = {key: value for key, value in cls.presets.get("small", {}).items() if key in own}
     method: Method = cls(make_encoder, **{**small, **SMALLER.get(name, {}), **changes})
+    if name == "distillation":
+        method.learn_from(make_teacher())
     method.setup(items=4 * COUNT, classes=3, steps=2 * START)
     return method.to(dtype)
+
+
+def make_teacher() -> ClassNetwork:
+    """An untrained classifier of three classes that is rather sure of what it says."""
+    encoder = make_encoder().eval()
+    head = new_head("linear", encoder.width, 3)
+    with torch.no_grad():
+        h = encoder(torch.rand(64, 3, SIDE, SIDE))
+        head[0].load_state_dict({"mean": h.mean(dim=0), "scale": h.std(dim=0) + 1e-3})
+        head[1].weight.mul_(2)
+    return ClassNetwork(encoder, head, ("a", "b", "c"))
 
 
 def progress(step: int) -> Progress:

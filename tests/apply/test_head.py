@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from twofold.apply.head import fit_linear, fit_mlp, new_head
+from twofold.apply.head import fit_linear, fit_mlp
 from twofold.evaluations._logistic import LogisticRegression
 from twofold.evaluations._standardise import standardised
+from twofold.nn.class_network import new_head
 
 
 def clusters(each: int = 20, width: int = 6) -> tuple[torch.Tensor, torch.Tensor]:

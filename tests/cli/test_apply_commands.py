@@ -1,15 +1,19 @@
 """``twofold fit``, ``predict``, ``embed``, ``list`` and ``doctor``, as they are typed."""
 
 import csv
+import json
 from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import twofold
-from colours import COLOURS, make_images, make_run
+from colours import COLOURS, make_encoder, make_images, make_run
 from twofold.cli import main
+from twofold.nn.deep_head import deep_head
+from twofold.nn.weights import save_parts
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,26 @@ def test_fit_writes_where_it_is_told(classifier: Path) -> None:
         "encoder.safetensors",
         "head.safetensors",
     ]
+
+
+def test_fit_keeps_the_first_layer_of_the_head(place: Path, tmp_path: Path, refused) -> None:
+    encoder, head = make_encoder(), deep_head(32, 12, 4).eval()
+    run = make_run(tmp_path / "run", encoder)
+    words = ["fit", str(run), "--data", str(place / "images"), "--from-head"]
+    assert "no projection head" in refused(2, *words, "1")
+    save_parts({"projector": head}, run / "parts.safetensors")
+    assert "it has 3" in refused(2, *words, "3")
+    assert "0 or more" in refused(2, *words, "-1")
+    assert main([*words, "1"]) == 0
+
+    kept = twofold.load(run / "classifier")
+    x = torch.rand(4, 3, 16, 16)
+    with torch.no_grad():
+        torch.testing.assert_close(kept(x), head[:3](encoder.eval()(x)), rtol=1e-4, atol=1e-5)
+    about = json.loads((run / "classifier" / "classifier.json").read_text())
+    assert about["origin"] == "run+head1"
+    new = str(place / "new")
+    assert main(["predict", str(run / "classifier"), new, "--out", str(tmp_path / "said.csv")]) == 0
 
 
 def test_fit_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> None:

@@ -10,16 +10,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from twofold.apply.distance import Distance
-from twofold.apply.head import HeadKind, new_head
 from twofold.apply.transform import Transform
-from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.errors import TwofoldError
 from twofold.core.files import write_aside, write_text
 from twofold.data.decode import Settings
 from twofold.data.opening import settings_from
+from twofold.nn.class_network import ABOUT, ENCODER, HEAD, HeadKind, load_class_network
 from twofold.nn.encoder import Encoder
-from twofold.nn.weights import load_encoder, load_parts, save_encoder, save_parts
-
-_ABOUT, _ENCODER, _HEAD = "classifier.json", "encoder.safetensors", "head.safetensors"
+from twofold.nn.weights import load_parts, save_encoder, save_parts
 
 
 @dataclass(frozen=True)
@@ -102,9 +100,9 @@ class Classifier(nn.Module):
         try:
             with write_aside(folder) as aside:
                 aside.mkdir()
-                save_encoder(self.encoder, aside / _ENCODER)
-                save_parts({"head": self.head, "distance": self.distance}, aside / _HEAD)
-                write_text(aside / _ABOUT, json.dumps(asdict(self.about), indent=2) + "\n")
+                save_encoder(self.encoder, aside / ENCODER)
+                save_parts({"head": self.head, "distance": self.distance}, aside / HEAD)
+                write_text(aside / ABOUT, json.dumps(asdict(self.about), indent=2) + "\n")
         except OSError as error:
             raise TwofoldError(f"cannot write the classifier {folder}: {error.strerror}") from None
 
@@ -131,18 +129,14 @@ def load_classifier(folder: Path, *, value_range: str | None = None) -> Classifi
         UsageError: If this is no such folder.
         TwofoldError: If a file in it is missing or damaged.
     """
-    if not (folder / _ABOUT).is_file():
-        raise UsageError(f"{folder} is not a classifier: it has no {_ABOUT} (make one with: twofold fit)")
+    network = load_class_network(folder)
     try:
-        about = _read_about(folder / _ABOUT)
+        about = _read_about(folder / ABOUT)
         if value_range is not None:
             known = {"value_range": settings_from(None, None, value_range).value_range}
             about = replace(about, decode={**about.decode, **known})
-        encoder = load_encoder(folder / _ENCODER)
-        parts = load_parts(folder / _HEAD)
-        head = new_head(about.head, encoder.width, len(about.classes))
-        head.load_state_dict(parts["head"])
-        return Classifier(about, encoder, head, Distance(**parts["distance"]))
+        distance = Distance(**load_parts(folder / HEAD)["distance"])
+        return Classifier(about, network.encoder, network.head, distance)
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise TwofoldError(f"{folder} is damaged, or of another version of twofold: {error}") from error
 

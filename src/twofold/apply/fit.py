@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from twofold.apply.classifier import About, Classifier
 from twofold.apply.distance import Distance
 from twofold.apply.finetune import finetune
-from twofold.apply.head import HeadKind, fit_linear, fit_mlp
+from twofold.apply.head import fit_linear, fit_mlp
 from twofold.core.errors import UsageError
 from twofold.core.source import Images, Source
 from twofold.data.parts import Joined, Part
@@ -22,6 +22,7 @@ from twofold.evaluations._features import features
 from twofold.evaluations._subjects import Subject
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.evaluations.linear import Linear
+from twofold.nn.class_network import HeadKind
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
 

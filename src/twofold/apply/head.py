@@ -1,6 +1,4 @@
-"""What turns an encoder's vector into classes: a linear layer, or a network with one hidden layer."""
-
-from typing import Literal, TypeAlias
+"""Fits what turns an encoder's vector into classes: a linear layer, or a network with one hidden layer."""
 
 import torch
 from jaxtyping import Float, Int
@@ -12,46 +10,11 @@ from twofold.core.precision import full_precision
 from twofold.evaluations._lbfgs import minimise
 from twofold.evaluations._logistic import LogisticRegression
 from twofold.evaluations._standardise import standardised
-from twofold.nn.heads import mlp
-
-HeadKind: TypeAlias = Literal["linear", "mlp"]
+from twofold.nn.class_network import new_head
 
 _MOST_STEPS = 200
 _TOLERANCE = 1e-5
 """Decrease of the loss that is not worth another step."""
-
-
-class Standardise(nn.Module):
-    """``(h - mean) / scale``, each channel's own.
-
-    Args:
-        width: Number of channels.
-    """
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(width))
-        self.register_buffer("scale", torch.ones(width))
-
-    def forward(self, h: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
-        """The same on one scale."""
-        return (h - self.mean) / self.scale
-
-
-def new_head(kind: HeadKind, width: int, classes: int) -> nn.Sequential:
-    """A head that knows nothing yet: ``h`` to logits.
-
-    Args:
-        kind: ``linear``, or ``mlp`` with one hidden layer as wide as ``h``.
-        width: Length of ``h``.
-        classes: Number of classes.
-    """
-    if kind == "linear":
-        return nn.Sequential(Standardise(width), nn.Linear(width, classes))
-    return nn.Sequential(Standardise(width), mlp(width, width, classes, norm=False))
 
 
 def fit_linear(

@@ -28,6 +28,13 @@ def parser() -> "ArgumentParser":
     parser.add_argument("--finetune", action="store_true", help="train the encoder, too")
     parser.add_argument("--epochs", type=float, default=20.0, help="of fine-tuning")
     parser.add_argument(
+        "--from-head",
+        type=int,
+        default=0,
+        metavar="N",
+        help="keep the first N layers of the run's projection head (SimCLR v2 keeps 1 for fine-tuning)",
+    )
+    parser.add_argument(
         "--group-by",
         type=str,
         metavar="COLUMN|PATTERN",
@@ -43,6 +50,7 @@ def run(args: "Namespace") -> int:
     """Writes the classifier and tells its held-out score."""
     from twofold.apply.classifier import refuse_existing
     from twofold.apply.fit import Wish, fit_classifier
+    from twofold.apply.from_head import from_head
     from twofold.apply.load import refuse_missing
     from twofold.data.opening import open_with_store, settings_from
     from twofold.data.screen import Screen
@@ -60,8 +68,9 @@ def run(args: "Namespace") -> int:
     table = None if args.labels in ("auto", "folders") else Path(args.labels)
     task = make_task(opened.source, group_by=args.group_by, table=table, seed=args.seed)
     seed_everything(args.seed)
+    subject = resolve(args.run, opened.source)
     classifier = fit_classifier(
-        resolve(args.run, opened.source),
+        from_head(subject, args.from_head) if args.from_head else subject,
         opened.source,
         task,
         Wish(args.head, args.finetune, args.epochs, args.seed),
@@ -84,6 +93,8 @@ def _check(args: "Namespace") -> None:
         raise UsageError(f"--head {args.head}: it is linear or mlp")
     if args.epochs <= 0:
         raise UsageError(f"--epochs {args.epochs:g}: it has to be above 0")
+    if args.from_head < 0:
+        raise UsageError(f"--from-head {args.from_head}: it has to be 0 or more")
 
 
 def _folder(args: "Namespace") -> Path:

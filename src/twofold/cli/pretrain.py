@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from twofold.core.run import RunFolder
     from twofold.core.source import Source
-    from twofold.train.engine import Engine
     from twofold.train.resolve import Request
 
 SUMMARY = "learn an encoder from images, without labels"
@@ -25,14 +24,25 @@ SUMMARY = "learn an encoder from images, without labels"
 
 def parser(words: list[str]) -> "ArgumentParser":
     """Flags of the training and of the method that the words name."""
-    from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
+    from jsonargparse import ArgumentParser
 
     from twofold.core import registry
-    from twofold.train.engine import Precision
     from twofold.train.resolve import Request
 
     method = registry.find("methods", _method_named(words))
     parser = ArgumentParser(prog="twofold pretrain", description=SUMMARY)
+    add_training(parser)
+    parser.add_class_arguments(Request, skip={"arguments"}, as_positional=False)
+    parser.add_class_arguments(method, skip={"make_encoder"}, as_positional=False)
+    return parser
+
+
+def add_training(parser: "ArgumentParser") -> None:
+    """Data, and flags of every training that are part of neither the request nor the method."""
+    from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
+
+    from twofold.train.engine import Precision
+
     parser.add_argument(
         "data", nargs="?", type=str, help="folder, zip, tar, npy, npz or name (twofold list data)"
     )
@@ -47,36 +57,48 @@ def parser(words: list[str]) -> "ArgumentParser":
     parser.add_argument("--precision", type=Precision, default="auto", help="of the networks")
     parser.add_argument("--threads", type=int, help="threads inside one operation; by default all cores")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
-    parser.add_class_arguments(Request, skip={"arguments"}, as_positional=False)
-    parser.add_class_arguments(method, skip={"make_encoder"}, as_positional=False)
-    return parser
 
 
 def run(args: "Namespace") -> int:
     """Trains or resumes, writes the report, and names the command that judges: judging is asked for apart."""
-    from twofold.train.engine import Engine
-
     if args.resume:
         return _resume(Path(args.resume), args.threads)
     if not args.data:
         raise UsageError("say which images: twofold pretrain DATA (or --resume RUN)")
-    return _start(args, Engine.start(args.precision, threads=args.threads))
+    return begin("pretrain", args, request_of(args, args.method))
 
 
-def _start(args: "Namespace", engine: "Engine") -> int:
+def begin(command: str, args: "Namespace", request: "Request", teacher: str | None = None) -> int:
+    """Starts what is requested.
+
+    Args:
+        command: Its name.
+        args: With what ``add_training`` added.
+        request: What is trained.
+        teacher: Folder of a classifier that the method learns from.
+    """
     from twofold.data import open_source
+    from twofold.train.engine import Engine
     from twofold.train.pretrain import Stopped, prepare, start
 
+    engine = Engine.start(args.precision, threads=args.threads)
     opened = {
         "data": _absolute(args.data),
         "labels": _absolute(args.labels),
-        **as_typed(args, args.size, args.view_size),
+        **as_typed(args, request.size, request.view_size),
     }
     source = open_source(**opened)
-    command = shlex.join(["twofold", "pretrain", *sys.argv[2:]])
+    typed = shlex.join(["twofold", command, *sys.argv[2:]])
     with LiveShow() as show:
         prepared = prepare(
-            _request(args), source, opened, engine=engine, init=args.init, command=command, show=show
+            request,
+            source,
+            opened,
+            engine=engine,
+            init=args.init,
+            teacher=teacher,
+            command=typed,
+            show=show,
         )
         if args.dry_run:
             print(json.dumps({**asdict(prepared.run), "key": prepared.run.key, **prepared.about}, indent=2))
@@ -124,15 +146,16 @@ def _stopped(folder: "RunFolder") -> int:
     return 130
 
 
-def _request(args: "Namespace") -> "Request":
+def request_of(args: "Namespace", method: str) -> "Request":
     """What was typed or stands in the YAML file; what was not stays None and is chosen."""
     from twofold.core import registry
     from twofold.train.resolve import Request, hyper_parameters
 
     given = vars(args.given)
-    known = hyper_parameters(registry.find("methods", args.method))
+    known = hyper_parameters(registry.find("methods", method))
     fields = {name: given[name] for name in Request.__dataclass_fields__ if name in given}
-    return Request(**fields, arguments={name: given[name] for name in known if name in given})
+    arguments = {name: given[name] for name in known if name in given}
+    return Request(**{**fields, "method": method, "arguments": arguments})
 
 
 def _method_named(words: list[str]) -> str:

@@ -47,6 +47,10 @@ class Method(nn.Module):
     def setup(self, items: int, classes: int, steps: int) -> None:
         """Allocates what depends on the data: banks, memories, class heads. Default: nothing."""
 
+    def learn_from(self, teacher: Any) -> None:
+        """Takes the teacher that the run names, a ``ClassNetwork``; before ``setup``. Default: has none."""
+        raise NotImplementedError(f"{type(self).__name__} learns from no teacher")
+
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """The loss of one batch. State is only read and staged here, never changed.
 

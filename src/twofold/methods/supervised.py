@@ -10,42 +10,91 @@ from twofold.core.method import MakeEncoder, Method
 from twofold.core.precision import cast_up
 from twofold.core.recipe import Crop, Recipe, ViewSpec
 from twofold.nn.encoder import Encoder
+from twofold.nn.heads import mlp
 from twofold.nn.norm import synchronise
+from twofold.views.ops.affine import Translate
 from twofold.views.ops.flips import Flip
+
+_MOVED = Recipe(
+    "supervised-cifar",
+    (ViewSpec(Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0)), (Translate(4 / 32, 4 / 32), Flip())),),
+)
+"""The whole image, moved by up to 4 of 32 pixels and mirrored."""
 
 
 class Supervised(Method):
     """Supervised baseline, He et al., CVPR 2016, arXiv:1512.03385: labels alone, from scratch.
 
-    It learns from labels, so it is no pretext task: it is the baseline that pre-training has to beat.
-    Images without a label (-1) take no part in the loss.
+    It learns from labels, so it is no pretext task: it is the baseline that pre-training has to beat. A
+    linear classifier stands on the encoder, or on a projection head as the pretext tasks have one: what the
+    head alone does to an encoder can then be told from what the pretext task does.
 
     Args:
         make_encoder: Builds the encoder f.
         label_smoothing: Share of the target that is spread over all classes.
+        hidden: Units of the hidden layer of a projection head before the classifier; 0 for no head.
+        dim: Length of the output of that head.
+
+    Traps:
+        - Images without a label (-1) take no part in the loss, which is a mean over the labelled images of
+          all processes and not over those of each one.
+        - Strong colour distortion, which pretext tasks need, costs supervised accuracy: crop and mirror only.
+
+    Published:
+        - ImageNet, ResNet-50, 90 to 100 epochs (preset imagenet): 76.1 to 76.5
+        - CIFAR-10, ResNet-18, 200 epochs (preset cifar10): about 95
     """
 
     encoder: Encoder
     views = Recipe("supervised", (ViewSpec(Crop(), (Flip(),)),))
     learns_from_labels: ClassVar[bool] = True
-    presets: ClassVar = {"small": {}}
+    presets: ClassVar = {
+        "imagenet": {
+            "optimizer": "sgd",
+            "lr": 0.1,
+            "weight_decay": 1e-4,
+            "momentum": 0.9,
+            "warmup": 0.0,
+            "schedule": "step",
+            "drops": (30 / 90, 60 / 90, 80 / 90),
+            "drop": 0.1,
+            "batch_size": 256,
+            "epochs": 90,
+        },
+        "cifar10": {
+            "recipe": _MOVED,
+            "optimizer": "sgd",
+            "lr": 0.2,
+            "weight_decay": 5e-4,
+            "momentum": 0.9,
+            "warmup": 0.0,
+            "schedule": "cosine",
+            "batch_size": 128,
+            "epochs": 200,
+        },
+        "small": {"lr": 0.4},
+    }
 
-    def __init__(self, make_encoder: MakeEncoder, *, label_smoothing: float = 0.0) -> None:
+    def __init__(
+        self, make_encoder: MakeEncoder, *, label_smoothing: float = 0.0, hidden: int = 0, dim: int = 128
+    ) -> None:
         super().__init__()
-        self.encoder = make_encoder()
-        self.classifier: nn.Module = nn.Identity()
         self.label_smoothing = label_smoothing
+        self.encoder = encoder = make_encoder()
+        self.projector = mlp(encoder.width, hidden, dim) if hidden else nn.Identity()
+        self.classifier: nn.Module = nn.Identity()
+        self.width = dim if hidden else encoder.width
         synchronise(self)
 
     def setup(self, items: int, classes: int, steps: int) -> None:
         """One output a class."""
-        self.classifier = nn.Linear(self.encoder.width, classes)
+        self.classifier = nn.Linear(self.width, classes)
         nn.init.zeros_(self.classifier.bias)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """Cross-entropy of the labelled images."""
         h = self.encoder(batch.views[0].pixels)
-        logits = cast_up(self.classifier(h))
+        logits = cast_up(self.classifier(self.projector(h)))
         labels = batch.targets["label"]
         labelled = dist.all_reduce((labels >= 0).sum().to(logits.dtype)) / dist.world_size()
         loss = nn.functional.cross_entropy(
@@ -54,5 +103,5 @@ class Supervised(Method):
         return Step(loss, {"embedding": h.detach()})
 
     def parts(self) -> dict[str, nn.Module]:
-        """The linear classifier."""
-        return {"classifier": self.classifier}
+        """The projection head, empty where there is none, and the linear classifier."""
+        return {"projector": self.projector, "classifier": self.classifier}

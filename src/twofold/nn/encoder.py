@@ -5,6 +5,7 @@ The only user of timm.
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +41,8 @@ class Encoder(nn.Module):
         mean: Channel means of the data in [0, 1]; one value a channel.
         std: Channel standard deviations.
         pretrained: Load timm's public weights (needs a network or a filled cache).
+        head: Units of linear layers with a ReLU each on top of the pooled features, as first layers of a
+            projection head that are kept (see ``nn/from_head.py``).
 
     Attributes:
         width: Length of ``h``.
@@ -60,6 +63,7 @@ class Encoder(nn.Module):
         mean: Sequence[float] = (0.485, 0.456, 0.406),
         std: Sequence[float] = (0.229, 0.224, 0.225),
         pretrained: bool = False,
+        head: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.spec: dict[str, Any] = {
@@ -69,8 +73,13 @@ class Encoder(nn.Module):
             "mean": [float(m) for m in mean],
             "std": [float(s) for s in std],
         }
+        if head:
+            self.spec["head"] = [*head]
         self.backbone = _backbone(name, channels, size, pretrained)
-        self.width: int = self.backbone.num_features
+        widths = [self.backbone.num_features, *head]
+        layers = [part for wide, units in pairwise(widths) for part in (nn.Linear(wide, units), nn.ReLU())]
+        self.head = nn.Sequential(*layers)
+        self.width: int = widths[-1]
         self._layout = self.layout
         shape = (1, channels, 1, 1)
         self.register_buffer("mean", torch.tensor(self.spec["mean"]).view(shape))
@@ -78,9 +87,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b width"]:
         """Pooled features ``h``."""
-        features = self.backbone.forward_features(self._normalise(x))
-        pooled: Tensor = self.backbone.forward_head(features, pre_logits=True)
-        return pooled
+        return self.pool(self.backbone.forward_features(self._normalise(x)))
 
     def grid(self, x: Float[Tensor, "b c h w"], stage: int = -1) -> Float[Tensor, "b d gh gw"]:
         """Feature map after a stage; the last by default."""
@@ -92,7 +99,7 @@ class Encoder(nn.Module):
 
     def pool(self, grid: Float[Tensor, "b d gh gw"]) -> Float[Tensor, "b width"]:
         """``h`` from the last feature map, for methods that need both."""
-        pooled: Tensor = self.backbone.forward_head(grid, pre_logits=True)
+        pooled: Tensor = self.head(self.backbone.forward_head(grid, pre_logits=True))
         return pooled
 
     @property

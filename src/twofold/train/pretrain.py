@@ -28,6 +28,7 @@ from twofold.train.monitors import Log, OnlineKnn, Pace, spread
 from twofold.train.optim import OptimizerSpec, make_optimizer
 from twofold.train.resolve import Request, resolve
 from twofold.train.stream import Stream
+from twofold.train.teacher import load_teacher, teacher_of
 from twofold.train.warm_start import initial_encoder, parent_of
 from twofold.views.maker import ViewMaker
 from twofold.views.plain import from_json, to_json
@@ -68,6 +69,7 @@ def prepare(
     *,
     engine: Engine,
     init: str | None = None,
+    teacher: str | None = None,
     command: str = "",
     show: Show,
 ) -> Prepared:
@@ -79,6 +81,7 @@ def prepare(
         opened: Keywords that open the data again.
         engine: Where it is computed.
         init: ``timm:NAME`` or a run folder whose encoder the training starts from.
+        teacher: Folder of the classifier that the method learns from.
         command: What was typed, for the record.
         show: Where progress is shown.
     """
@@ -94,6 +97,8 @@ def prepare(
     parents: dict[str, Any] = {}
     if init is not None:
         encoder, parents = parent_of(init, encoder)
+    if teacher is not None:
+        parents |= teacher_of(teacher, source.channels)
     run = Run(
         method={
             "name": request.method,
@@ -183,7 +188,7 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
     seed_everything(run.seed)
     method = registry.find("methods", run.method["name"])
 
-    parent = initial_encoder(run) if run.parents else None
+    parent = initial_encoder(run) if "init" in run.parents else None
 
     def make_encoder(**changes: Any) -> Encoder:
         encoder = Encoder(**{**run.encoder, **changes})
@@ -194,6 +199,8 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
     module: Method = method(make_encoder, **run.method["arguments"])
     recipe = from_json(run.recipe)
     module.views = recipe  # type: ignore[misc]
+    if "teacher" in run.parents:
+        module.learn_from(load_teacher(run.parents))
     views = ViewMaker(recipe, seed=run.seed, view_size=run.view_size, channels=run.encoder["channels"])
     ahead = 0 if engine.device.type == "cpu" else 2
     stream = Stream(images, views, run.batch_size, run.seed, method.learns_from_labels, ahead)

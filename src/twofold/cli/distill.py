@@ -1,0 +1,45 @@
+"""``twofold distill``: from a classifier and unlabelled images to another encoder that knows the classes."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from twofold.cli.pretrain import add_training, begin, request_of
+from twofold.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+SUMMARY = "teach an encoder what a classifier says of unlabelled images"
+
+_METHOD = "distillation"
+
+
+def parser() -> "ArgumentParser":
+    """The teacher, and flags of the training."""
+    from jsonargparse import ArgumentParser
+
+    from twofold.core import registry
+    from twofold.train.resolve import Request
+
+    parser = ArgumentParser(prog="twofold distill", description=SUMMARY)
+    parser.add_argument("--teacher", type=str, metavar="CLASSIFIER", help="folder that twofold fit wrote")
+    add_training(parser)
+    method = registry.find("methods", _METHOD)
+    parser.add_class_arguments(Request, skip={"method", "arguments"}, as_positional=False)
+    parser.add_class_arguments(method, skip={"make_encoder"}, as_positional=False)
+    return parser
+
+
+def run(args: "Namespace") -> int:
+    """Trains a student, by default of the teacher's own architecture, into a run folder like any other."""
+    from twofold.nn.class_network import load_class_network
+
+    if not args.data or not args.teacher:
+        raise UsageError("say which images and who teaches: twofold distill DATA --teacher CLASSIFIER")
+    teacher = load_class_network(Path(args.teacher)).encoder.spec
+    request = request_of(args, _METHOD)
+    request = replace(
+        request, encoder=request.encoder or teacher["name"], size=request.size or teacher["size"]
+    )
+    return begin("distill", args, request, args.teacher)

@@ -1,0 +1,115 @@
+"""``twofold distill``, as it is typed."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+import twofold
+from colours import COLOURS, make_images, make_run
+from twofold.cli import main
+from twofold.cli._show import LiveShow
+from twofold.core.batch import Progress
+from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.run import RunFolder
+from twofold.nn.class_network import load_class_network
+from twofold.nn.weights import load_parts, save_parts
+from twofold.train.checkpoint import digest, load_checkpoint
+from twofold.train.teacher import load_teacher, teacher_of
+
+SHORT = ["--epochs", "8", "--batch-size", "12", "--labels", "none", "--threads", "1", "--precision", "fp32"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A classifier of colours, labelled images, and a pile of images without labels."""
+    place = tmp_path_factory.mktemp("place")
+    make_run(place / "run")
+    make_images(place / "images", 10)
+    make_images(place / "pile", 16, seed=1, by_class=False)
+    fit = ["fit", str(place / "run"), "--data", str(place / "images"), "--out", str(place / "teacher")]
+    assert main(fit) == 0
+    return place
+
+
+@pytest.fixture(scope="module")
+def distilled(place: Path) -> Path:
+    words = ["distill", str(place / "pile"), "--teacher", str(place / "teacher"), *SHORT]
+    assert main([*words, "--out", str(place / "runs")]) == 0
+    (run,) = (place / "runs").iterdir()
+    return run
+
+
+def refused(capsys: pytest.CaptureFixture[str], status: int, *words: object) -> str:
+    assert main([str(word) for word in words]) == status
+    return capsys.readouterr().err.strip().splitlines()[-1]
+
+
+def test_the_student_learns_what_the_teacher_says(place: Path, distilled: Path) -> None:
+    log = list(RunFolder.open(distilled).log())
+    assert log[-1]["loss"] < 0.8 * log[0]["loss"]
+    run = RunFolder.open(distilled).run
+    assert run.method["name"] == "distillation"
+    assert run.encoder["name"] == "resnet18_w4" and run.encoder["size"] == 16  # the teacher's own
+    assert run.parents["teacher"] == str(place / "teacher")
+    assert load_parts(distilled / "parts.safetensors")["classifier"]["weight"].shape[0] == len(COLOURS)
+
+
+def test_the_run_is_one_like_any_other(place: Path, distilled: Path, tmp_path: Path) -> None:
+    assert twofold.load(distilled).width == 32
+    assert main(["fit", str(distilled), "--data", str(place / "images"), "--out", str(tmp_path / "c")]) == 0
+    assert main(["embed", str(distilled), str(place / "pile"), "--out", str(tmp_path / "x.parquet")]) == 0
+    judge = ["evaluate", str(distilled), "--data", str(place / "images"), "--evaluations", "knn"]
+    assert main(judge) == 0
+
+
+def test_the_student_may_be_another_network(place: Path, tmp_path: Path, capsys) -> None:
+    words = ["distill", str(place / "pile"), "--teacher", str(place / "teacher"), *SHORT, "--dry-run"]
+    assert main([*words, "--encoder", "resnet18_w8", "--temperature", "0.5"]) == 0
+    spec = json.loads(capsys.readouterr().out)
+    assert spec["encoder"]["name"] == "resnet18_w8"
+    assert spec["method"]["arguments"] == {"temperature": 0.5}
+    assert spec["command"].startswith("twofold distill")
+
+
+def test_it_resumes_exactly(place: Path, distilled: Path, tmp_path: Path, monkeypatch) -> None:
+    def stop(self: LiveShow, progress: Progress, figures: dict[str, float]) -> None:
+        if progress.step == 10:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    words = ["distill", str(place / "pile"), "--teacher", str(place / "teacher"), *SHORT]
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveShow, "step", stop)
+        assert main([*words, "--out", str(tmp_path)]) == 130
+    (run,) = tmp_path.iterdir()
+    assert main(["pretrain", "--resume", str(run), "--threads", "1"]) == 0
+    states = [digest(load_checkpoint(folder / "last.ckpt")) for folder in (run, distilled)]
+    assert states[0] == states[1]
+
+
+def test_a_teacher_that_has_changed_is_another_one(place: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(place / "teacher", tmp_path / "teacher"))
+    parents = teacher_of(str(folder), channels=3)
+    assert load_teacher(parents).classes == tuple(sorted(COLOURS))
+    network = load_class_network(folder)
+    with torch.no_grad():
+        network.head[1].bias.add_(1)
+    save_parts({"head": network.head}, folder / "head.safetensors")
+    with pytest.raises(TwofoldError, match="has changed"):
+        load_teacher(parents)
+    with pytest.raises(UsageError, match="3 channels, these have 1"):
+        teacher_of(str(folder), channels=1)
+
+
+def test_what_it_cannot_do_is_one_line(place: Path, distilled: Path, tmp_path: Path, capsys) -> None:
+    pile, teacher = place / "pile", place / "teacher"
+    assert "--teacher CLASSIFIER" in refused(capsys, 2, "distill", pile)
+    assert "--teacher CLASSIFIER" in refused(capsys, 2, "distill", "--teacher", teacher)
+    assert "not a classifier" in refused(capsys, 2, "distill", pile, "--teacher", place / "run")
+    pretrain = ("pretrain", pile, "--method", "distillation", *SHORT, "--out", tmp_path)
+    assert "twofold distill" in refused(capsys, 2, *pretrain)
+    assert not any(tmp_path.iterdir())

@@ -1,0 +1,69 @@
+import pytest
+import torch
+from torch import nn
+
+from twofold.core.errors import UsageError
+from twofold.nn.deep_head import deep_head
+from twofold.nn.encoder import Encoder
+from twofold.nn.from_head import with_layers
+from twofold.nn.heads import mlp, pixel_mlp
+from twofold.nn.weights import load_encoder, load_parts, save_encoder, save_parts
+
+
+def used(head: nn.Module, width: int) -> nn.Module:
+    """The head with norms that have seen something."""
+    for _ in range(3):
+        head(3 * torch.randn(32, width) + 1)
+    return head.eval()
+
+
+@pytest.fixture
+def encoder() -> Encoder:
+    return Encoder("resnet18_w4", size=16).eval()
+
+
+@pytest.mark.parametrize(
+    ("make", "layers", "until"),
+    [
+        (lambda width: deep_head(width, 24, 8), 1, 3),
+        (lambda width: deep_head(width, 24, 8), 2, 6),
+        (lambda width: deep_head(width, 24, 8, layers=5), 4, 12),
+        (lambda width: mlp(width, 24, 8), 1, 3),
+        (lambda width: mlp(width, 24, 8, norm=False), 1, 2),
+    ],
+)
+def test_its_vectors_are_the_outputs_of_that_layer(encoder: Encoder, make, layers: int, until: int) -> None:
+    head = used(make(encoder.width), encoder.width)
+    x = torch.rand(5, 3, 16, 16)
+    with torch.no_grad():
+        expected = head[:until](encoder(x))
+        grown = with_layers(encoder, head.state_dict(), layers)
+        assert not grown.training and grown.width == 24
+        torch.testing.assert_close(grown(x), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(grown.pool(grown.grid(x)), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_it_survives_the_disk(encoder: Encoder, tmp_path) -> None:
+    """Parts come back in the order of their names, where 10 stands before 2."""
+    head = used(deep_head(encoder.width, 24, 8, layers=5), encoder.width)
+    save_parts({"projector": head}, tmp_path / "parts.safetensors")
+    grown = with_layers(encoder, load_parts(tmp_path / "parts.safetensors")["projector"], 4)
+    save_encoder(grown, tmp_path / "encoder.safetensors")
+    x = torch.rand(5, 3, 16, 16)
+    with torch.no_grad():
+        again = load_encoder(tmp_path / "encoder.safetensors")(x)
+        torch.testing.assert_close(again, head[:12](encoder(x)), rtol=1e-4, atol=1e-5)
+
+
+def test_an_encoder_without_such_layers_is_described_as_ever(encoder: Encoder) -> None:
+    assert "head" not in encoder.spec
+    assert not any(name.startswith("head") for name in encoder.state_dict())
+
+
+def test_the_output_layer_and_other_heads_cannot_be_kept(encoder: Encoder) -> None:
+    with pytest.raises(UsageError, match="has 3, the last"):
+        with_layers(encoder, deep_head(encoder.width, 24, 8).state_dict(), 3)
+    with pytest.raises(UsageError, match="no stack"):
+        with_layers(encoder, pixel_mlp(encoder.width, 24, 8).state_dict(), 1)
+    with pytest.raises(UsageError, match="no stack"):
+        with_layers(encoder, {"net.0.weight": torch.rand(2, 2)}, 1)
