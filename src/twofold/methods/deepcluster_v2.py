@@ -124,9 +124,7 @@ class DeepClusterV2(Method):
         projector = copy.deepcopy(self.projector)  # running statistics follow views, not this
         parts = math.ceil(len(h) / _AT_ONCE)
         for part in range(parts):
-            items = torch.arange(
-                part, len(h), parts
-            )  # neighbours may be of one class: batch norm would hide it
+            items = torch.arange(part, len(h), parts)  # not neighbours, which may be of one class
             z = projector(h[items].to(self.clusters.memory))
             self.clusters.remember(items, z.expand(len(self.clusters.memory), -1, -1))
 
