@@ -7,6 +7,7 @@ from two_processes import in_two_processes
 from twofold.core.batch import Progress
 from twofold.core.method import Method
 from twofold.methods import swav
+from twofold.nn.multicrop import embed_views
 
 
 def make(**changes: object) -> Method:
@@ -39,7 +40,7 @@ def test_only_global_views_get_codes(sinkhorn_calls: list[tuple[Tensor, Tensor]]
     batch = tiny.make_batch(method)
     method(batch, tiny.progress(0))
     assert len(sinkhorn_calls) == 2
-    z = method._embed([view.pixels for view in batch.views])
+    z = embed_views(method.encoder, method.projector, [view.pixels for view in batch.views])
     for (scores, _), view in zip(sinkhorn_calls, z, strict=False):
         torch.testing.assert_close(scores, method.prototypes(view), rtol=1e-4, atol=1e-4)
 

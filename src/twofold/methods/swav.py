@@ -1,6 +1,5 @@
 """SwAV: predict the cluster code of one view from another, with codes balanced over the batch."""
 
-from itertools import groupby
 from typing import ClassVar
 
 import torch
@@ -11,6 +10,7 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.heads import Prototypes, mlp
+from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
 from twofold.nn.queue import Queue
 from twofold.objectives.clustering import sinkhorn, swapped_prediction
@@ -83,7 +83,7 @@ class SwAV(Method):
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """Cross-entropy between the codes of global views and the predictions of all others."""
-        z = self._embed([view.pixels for view in batch.views])
+        z = embed_views(self.encoder, self.projector, [view.pixels for view in batch.views])
         scores = self.prototypes(z)
         coded = self.views.globals_
         codes = self._codes(scores[list(coded)])
@@ -91,12 +91,6 @@ class SwAV(Method):
             self.queue.stage(dist.gather(torch.cat([z[i].detach() for i in coded], dim=1)))
         loss = swapped_prediction(scores, codes, coded, self.temperature)
         return Step(loss, {"embedding": z[0].detach(), "prototypes_used": _share_used(codes[0])})
-
-    def _embed(self, views: list[Tensor]) -> Float[Tensor, "v b d"]:
-        """Views of one resolution go through the encoder together, all through the projector."""
-        h = [self.encoder(torch.cat(list(same))) for _, same in groupby(views, lambda x: x.shape)]
-        z: Tensor = self.projector(torch.cat(h)).unflatten(0, (len(views), -1))
-        return z
 
     @torch.no_grad()
     def _codes(self, scores: Float[Tensor, "g b k"]) -> Float[Tensor, "g b k"]:
