@@ -73,6 +73,7 @@ class SWD(Method):
             "epochs": 200,
         },
         "small": {
+            "scale": 64.0,
             "hidden": 512,
             "dim": 64,
             "recipe": recipes.B,

@@ -97,9 +97,9 @@ class Encoder(nn.Module):
         )[stage]
         return features
 
-    def pool(self, grid: Float[Tensor, "b d gh gw"]) -> Float[Tensor, "b width"]:
-        """``h`` from the last feature map, for methods that need both."""
-        pooled: Tensor = self.head(self.backbone.forward_head(grid, pre_logits=True))
+    def pool(self, features: Float[Tensor, "b ..."]) -> Float[Tensor, "b width"]:
+        """``h`` from the last feature map, for methods that need both; of transformers, from all tokens."""
+        pooled: Tensor = self.head(self.backbone.forward_head(features, pre_logits=True))
         return pooled
 
     @property
