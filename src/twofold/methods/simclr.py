@@ -55,11 +55,9 @@ class SimCLR(Method):
         h = self.encoder(x)
         z1, z2 = self.projector(h).chunk(2)
 
-        all1, all2 = dist.gather(z1), dist.gather(z2)
-        rows = dist.rows(len(z1))
-        loss1 = nt_xent(z1, rows, all1, all2, self.temperature)
-        loss2 = nt_xent(z2, rows, all2, all1, self.temperature)
-        return Step((loss1 + loss2) / 2, {"embedding": z1.detach()})
+        rows, all1, all2 = dist.rows(len(z1)), dist.gather(z1), dist.gather(z2)
+        loss = nt_xent(z1, z2, rows, all1, all2, temperature=self.temperature)
+        return Step(loss, {"embedding": z1.detach()})
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Biases and norms are neither decayed nor scaled by LARS."""

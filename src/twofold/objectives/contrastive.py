@@ -7,26 +7,30 @@ from torch.nn import functional as F
 
 from twofold.core.precision import full_precision
 from twofold.objectives.hard_negatives import at_ranks
+from twofold.objectives.log_sum_exp import among, between
 
 
 @full_precision
 def nt_xent(
-    anchors: Float[Tensor, "b d"],
+    z1: Float[Tensor, "b d"],
+    z2: Float[Tensor, "b d"],
     rows: Int[Tensor, " b"],
-    same_view: Float[Tensor, "n d"],
-    other_view: Float[Tensor, "n d"],
+    all1: Float[Tensor, "n d"],
+    all2: Float[Tensor, "n d"],
+    *,
     temperature: float,
 ) -> Float[Tensor, ""]:
-    """Normalised temperature-scaled cross-entropy: one direction of SimCLR's loss.
+    """Normalised temperature-scaled cross-entropy: SimCLR's loss, each view the anchor once.
 
     Each anchor is compared with all embeddings of both views but itself; its positive is the row of
-    the same image in the other view. The loss over both views is the mean of the two directions.
+    the same image in the other view. Memory grows linearly in the batch.
 
     Args:
-        anchors: Rows ``rows`` of ``same_view``.
-        rows: Where the anchors stand among the candidates.
-        same_view: Embeddings of the whole batch in the anchors' view.
-        other_view: Embeddings of the whole batch in the other view.
+        z1: Embeddings of one view: rows ``rows`` of ``all1``.
+        z2: Of the other.
+        rows: Where they stand among those of the whole batch.
+        all1: Embeddings of the whole batch in the first view.
+        all2: In the second.
         temperature: tau, above 0.
 
     Returns:
@@ -35,12 +39,15 @@ def nt_xent(
     Reference:
         Chen et al., ICML 2020, arXiv:2002.05709, equation 1.
     """
-    z = F.normalize(anchors)
-    rows = rows.to(z.device)
-    same = z @ F.normalize(same_view).T
-    same = same.scatter(1, rows[:, None], -torch.inf)
-    other = z @ F.normalize(other_view).T
-    return F.cross_entropy(torch.cat([other, same], dim=1) / temperature, rows)
+    everyone = F.normalize(torch.cat([all1, all2]))
+    z1, z2 = F.normalize(z1), F.normalize(z2)
+    if len(z1) == len(all1):
+        denominators = among(everyone, temperature)
+    else:
+        denominators = between(
+            torch.cat([z1, z2]), torch.cat([rows, rows + len(all1)]), everyone, temperature
+        )
+    return denominators.mean() - (z1 * z2).sum(dim=1).mean() / temperature
 
 
 @full_precision
