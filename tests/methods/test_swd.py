@@ -57,7 +57,7 @@ def test_decoupled_nt_xent_of_weight_1_is_nt_xent_but_for_the_anchor_among_its_c
     with_itself = -cosines / 0.2 + (z @ everyone.T / 0.2).logsumexp(dim=1)
     assert loss.item() == pytest.approx((with_itself.mean() * 0.2 + 1).item())
     rows = torch.arange(tiny.COUNT)
-    assert with_itself.mean() > (nt_xent(z1, rows, z1, z2, 0.2) + nt_xent(z2, rows, z2, z1, 0.2)) / 2
+    assert with_itself.mean() > nt_xent(z1, z2, rows, z1, z2, temperature=0.2)
 
 
 @pytest.mark.parametrize("prior", ["normal", "hypersphere", "hypercube"])
