@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+CORES = {1: "one core", 2: "two cores"}
 HEAD = """# Results
 
 Every figure here was measured; the command that made it stands beside it, and the raw record, with
@@ -18,7 +19,7 @@ settings, commit and machine, is in `docs/results/`. Made by `python benchmarks/
 
 def main() -> None:
     parts = [HEAD]
-    for name, section in (("quickstart", quickstart), ("minutes", minutes), ("views", views)):
+    for name, section in (("quickstart", quickstart), ("methods", methods), ("views", views)):
         path = DOCS / "results" / f"{name}.json"
         if path.is_file():
             parts.append(section(json.loads(path.read_text())))
@@ -44,12 +45,12 @@ def quickstart_rows(rows: list[dict[str, Any]], columns: list[tuple[str, Any, An
             yield [str(row["seed"]), shown, *cells, f"{row['seconds']:.0f}"]
 
 
-def minutes(rows: list[dict[str, Any]]) -> str:
+def methods(rows: list[dict[str, Any]]) -> str:
     """Methods side by side, after so many minutes each, one table a data set."""
     parts = []
-    for data, length in dict.fromkeys((row["data"], row["minutes"]) for row in rows):
-        some = [row for row in rows if (row["data"], row["minutes"]) == (data, length)]
-        lines = [f"## {length:g} minutes of two cores on {data}", ""]
+    for data, length, cores in dict.fromkeys((row["data"], row["minutes"], row["cores"]) for row in rows):
+        some = [row for row in rows if (row["data"], row["minutes"], row["cores"]) == (data, length, cores)]
+        lines = [f"## {length:g} minutes of {CORES.get(cores, cores)} on {data}", ""]
         where = dict.fromkeys(f"{row['machine']}; commit {row['commit']}." for row in some)
         if "scores" in some[0]:
             lines += [
@@ -58,7 +59,7 @@ def minutes(rows: list[dict[str, Any]]) -> str:
             ]
             lines += ["were chosen on a part of `train`.", ""]
             head = ["method", "seed", "k-NN, k=200", "k-NN, k=1", "linear", "images/s", "epochs", "seconds"]
-            lines += table(head, minutes_rows(some))
+            lines += table(head, methods_rows(some))
         else:
             lines += [
                 *where,
@@ -100,7 +101,7 @@ def unjudged_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
         ]
 
 
-def minutes_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
+def methods_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
     def figures(scores: list[dict[str, Any]], subject: str) -> list[str]:
         knn = [figure(scores, subject, "knn", "k", k) for k in (200, 1)]
         return [*knn, figure(scores, subject, "linear", None, None)]

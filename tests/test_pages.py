@@ -1,5 +1,6 @@
 """What the pages for people show and name is there."""
 
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -21,6 +22,7 @@ LINKS = [
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/index.md",
+        "docs/methods/index.md",
         "docs/views.md",
         "docs/architecture.md",
     )
@@ -46,6 +48,19 @@ def test_links_lead_somewhere(page, link):
 def test_the_readme_lists_every_method_and_every_command():
     assert sorted(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == registry.names("methods")
     assert sorted(set(re.findall(r"^\| `twofold (\w+)", README, re.MULTILINE))) == commands()
+
+
+def test_pages_of_methods_are_those_that_are_made():
+    spec = importlib.util.spec_from_file_location("pages_of_methods", ROOT / "docs/methods.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    there = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs/methods").glob("*.md")}
+    assert there == made.pages(), "run: python docs/methods.py"
+
+
+def test_every_method_tells_its_traps():
+    for name in registry.names("methods"):
+        assert "    Traps:\n" in registry.find("methods", name).__doc__, name
 
 
 def test_every_recipe_that_is_named_can_be_asked_for():

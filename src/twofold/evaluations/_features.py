@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from twofold.core.colour_spaces import luma
 from twofold.core.errors import TwofoldError
 from twofold.core.source import Images
 from twofold.train.engine import Engine
 from twofold.views.evaluation import evaluation_view
-from twofold.views.ops.colour import luma
 
 _PIXELS_A_BATCH = {"cpu": 2**19, "cuda": 2**24}
 """512 images of 32x32 pixels, 10 of 224x224; 32 times as many on a GPU. More is not faster, only larger."""

@@ -26,10 +26,45 @@ class BYOL(Method):
             (0.99 for 300 epochs, 0.97 for 40).
         hidden: Units of the hidden layers of the projector g and the predictor q.
         dim: Length of z, the output of g.
+
+    Traps:
+        - Nothing pushes embeddings apart: without the predictor, or with gradients into the target, they
+          collapse.
+        - Biases and norms are neither decayed nor scaled by LARS; the method depends on it.
+        - Batch norm in both heads is part of what keeps it from collapse, and is synchronised.
+        - The target starts as a copy of encoder and projector, and moves after the optimiser's step.
+        - The loss is the sum over both directions; code that halves it has half the rate.
+
+    Published:
+        - ImageNet, linear, ResNet-50, 300 epochs: 72.5
+        - ImageNet, linear, ResNet-50, 1000 epochs: 74.3
+        - ImageNet, linear, ResNet-200 x2: 79.6
+        - CIFAR-10, linear, ResNet-18, 1000 epochs, re-implementation: 92.58
     """
 
     views = recipes.D
     presets: ClassVar = {
+        "imagenet": {
+            "momentum": 0.99,
+            "optimizer": "lars_out",
+            "lr": 0.3,
+            "weight_decay": 1e-6,
+            "warmup": 10 / 300,
+            "batch_size": 4096,
+            "epochs": 300,
+        },
+        # published with LARS whose trust is 20 times as large and at most 1, at a rate of 1.0
+        "cifar10": {
+            "momentum": 0.99,
+            "recipe": recipes.D_CIFAR,
+            "encoder": "resnet18",
+            "optimizer": "lars_out",
+            "lr": 1.0,
+            "weight_decay": 1e-5,
+            "warmup": 10 / 1000,
+            "batch_size": 256,
+            "epochs": 1000,
+        },
         "small": {
             "momentum": 0.97,
             "hidden": 1024,
@@ -37,7 +72,7 @@ class BYOL(Method):
             "recipe": recipes.B,
             "batch_size": 128,
             "lr": 0.4,
-        }
+        },
     }
 
     def __init__(

@@ -34,11 +34,31 @@ class PixPro(Method):
         dim: Length of the embedding x of a cell.
         instance: Weight of a BYOL-type loss on the pooled features, with a projector and a predictor
             of its own; 0 for none. With 1 the features serve classification too.
+
+    Traps:
+        - Pairs are found in the coordinates of the image, in pixels: coordinates as shares of the sides
+          are stretched where an image is not square.
+        - Similarities are cut off at 0 before they are raised to gamma.
+        - Images whose views do not overlap give nothing, and stay in the mean over the batch.
+        - What is propagated is the online branch alone, and its result is brought to unit length.
+
+    Published:
+        - Pascal VOC, detection, ResNet-50-C4, 100 epochs, AP: 58.8
+        - Pascal VOC, detection, ResNet-50-C4, 400 epochs, AP: 60.2
+        - COCO, detection, ResNet-50-FPN, 400 epochs, with the instance branch, AP: 41.4
     """
 
     encoder: Encoder
     views = recipes.D
     presets: ClassVar = {
+        "imagenet": {
+            "optimizer": "lars",
+            "lr": 1.0,
+            "weight_decay": 1e-5,
+            "warmup": 5 / 100,
+            "batch_size": 1024,
+            "epochs": 100,
+        },
         "small": {
             "momentum": 0.97,
             "hidden": 512,
@@ -47,7 +67,7 @@ class PixPro(Method):
             "recipe": recipes.B,
             "batch_size": 128,
             "lr": 0.4,
-        }
+        },
     }
 
     def __init__(

@@ -4,7 +4,7 @@ The only user of timm.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from twofold.core.errors import UsageError, nearest
+from twofold.nn.split_backbone import SplitBackbone
 
 SMALL_IMAGE = 64
 """Sides up to this many pixels get the CIFAR stem: 3x3, stride 1, no max-pool."""
@@ -43,12 +44,14 @@ class Encoder(nn.Module):
         pretrained: Load timm's public weights (needs a network or a filled cache).
         head: Units of linear layers with a ReLU each on top of the pooled features, as first layers of a
             projection head that are kept (see ``nn/from_head.py``).
+        split: A network for each group of channels: ``space`` and ``groups`` of ``SplitBackbone``, which
+            also has the say on normalisation.
 
     Attributes:
         width: Length of ``h``.
 
     Raises:
-        UsageError: If there is no such model.
+        UsageError: If there is no such model, or gray images are to be split.
     """
 
     mean: Tensor
@@ -64,8 +67,11 @@ class Encoder(nn.Module):
         std: Sequence[float] = (0.229, 0.224, 0.225),
         pretrained: bool = False,
         head: Sequence[int] = (),
+        split: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if split:
+            mean, std = (0.0,) * channels, (1.0,) * channels
         self.spec: dict[str, Any] = {
             "name": name,
             "channels": channels,
@@ -75,7 +81,15 @@ class Encoder(nn.Module):
         }
         if head:
             self.spec["head"] = [*head]
-        self.backbone = _backbone(name, channels, size, pretrained)
+        if split:
+            self.spec["split"] = dict(split)
+            if channels != 3:
+                raise UsageError("colours are split, and these images are gray: choose another --method")
+
+        def make(channels: int) -> Any:
+            return _backbone(name, channels, size, pretrained)
+
+        self.backbone = SplitBackbone(make, **split) if split else make(channels)
         widths = [self.backbone.num_features, *head]
         layers = [part for wide, units in pairwise(widths) for part in (nn.Linear(wide, units), nn.ReLU())]
         self.head = nn.Sequential(*layers)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw
 
 from twofold.core.batch import View
-from twofold.views.ops.colour import luma
+from twofold.core.colour_spaces import luma
 
 BINS = 32
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from twofold.core.colour_spaces import Space
 from twofold.core.recipe import Crop, Operation, Recipe, ViewSpec
 from twofold.views.ops.channels import ChannelDrop, Channels
 from twofold.views.ops.colour import Gray
@@ -12,7 +13,7 @@ from twofold.views.ops.jitter import Jitter
 from twofold.views.ops.masks import BlockMask, RandomMask
 from twofold.views.ops.noise import GaussianNoise
 from twofold.views.ops.patches import Patches
-from twofold.views.ops.spaces import ColourSpace, Space
+from twofold.views.ops.spaces import ColourSpace
 from twofold.views.recipes import A, C, E, dino
 
 VIEW_OF_255 = 255 / 224
@@ -152,3 +153,6 @@ EXEMPLAR = Recipe("exemplar", (ViewSpec(Crop(), (Flip(), Gray(p=0.66)), count=8)
 
 CMC = split("lab")
 """CMC (1906.05849): L against ab."""
+
+CROP_AND_FLIP = Recipe("crop and flip", (ViewSpec(Crop(scale=(0.2, 1.0)), (Flip(),)),))
+"""CMC (1906.05849), where the encoder splits the colours."""

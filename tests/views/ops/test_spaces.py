@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from twofold.core.colour_spaces import LAB_MEAN, LAB_STD, lab
 from twofold.core.errors import UsageError
-from twofold.views.ops.spaces import LAB_MEAN, LAB_STD, ColourSpace, lab
+from twofold.views.ops.spaces import ColourSpace
 from twofold.views.plain import from_json
 
 

@@ -11,10 +11,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from twofold.core.colour_spaces import luma
 from twofold.views.counter import Counter
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +31,6 @@ class Gray:
 
     def without_colour(self) -> None:
         """Nothing is left."""
-
-
-def luma(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h w"]:
-    """Weighted sum of red, green and blue; gray images are their own."""
-    if images.shape[1] == 1:
-        return images
-    red, green, blue = images.split(1, dim=1)
-    weighted: Tensor = red * LUMA[0]
-    return weighted.add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
 
 
 def gray(images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

@@ -9,8 +9,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from twofold.core.colour_spaces import luma
 from twofold.views.counter import Counter
-from twofold.views.ops.colour import luma
 
 
 @dataclass(frozen=True)

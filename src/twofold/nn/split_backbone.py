@@ -1,0 +1,75 @@
+"""One network for each group of an image's channels, as one."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from twofold.core.colour_spaces import Space, convert
+
+
+class SplitBackbone(nn.Module):
+    """Converts the colours, gives each network its channels, and puts features side by side.
+
+    It has what an encoder asks of a timm model.
+
+    Args:
+        make: Builds the network for so many channels.
+        space: What colours are converted to; None leaves them red, green and blue.
+        groups: Positions of the channels that each network gets.
+
+    Attributes:
+        widths: Length of each network's features.
+
+    Reference:
+        Tian et al., ECCV 2020, arXiv:1906.05849, sections 3.2 and 4.
+    """
+
+    def __init__(
+        self, make: Callable[[int], nn.Module], space: Space | None, groups: Sequence[Sequence[int]]
+    ) -> None:
+        super().__init__()
+        self.space = space
+        self.groups = [list(group) for group in groups]
+        self.networks = nn.ModuleList(make(len(group)) for group in groups)
+        self.widths: list[int] = [network.num_features for network in self.networks]
+        self.num_features = sum(self.widths)
+        stages = zip(*(network.feature_info for network in self.networks), strict=True)
+        self.feature_info = [
+            {**same[0], "num_chs": sum(stage["num_chs"] for stage in same)} for same in stages
+        ]
+
+    def forward_features(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d ..."]:
+        """The last feature maps, or tokens, of all networks."""
+        maps = [net.forward_features(part) for net, part in self._parts(x)]
+        return torch.cat(maps, dim=_channels(maps[0]))
+
+    def forward_head(
+        self, features: Float[Tensor, "b d ..."], pre_logits: bool = False
+    ) -> Float[Tensor, "b width"]:
+        """Pooled, each by its own network."""
+        parts = features.split(self.widths, dim=_channels(features))
+        pooled = [
+            net.forward_head(part, pre_logits=pre_logits)
+            for net, part in zip(self.networks, parts, strict=True)
+        ]
+        return torch.cat(pooled, dim=1)
+
+    def forward_intermediates(
+        self, x: Float[Tensor, "b 3 h w"], **how: object
+    ) -> list[Float[Tensor, "b d gh gw"]]:
+        """Feature maps of every stage."""
+        stages = zip(*(net.forward_intermediates(part, **how) for net, part in self._parts(x)), strict=True)
+        return [torch.cat(maps, dim=1) for maps in stages]
+
+    def _parts(self, x: Tensor) -> list[tuple[nn.Module, Tensor]]:
+        """Each network with its channels, from -1 to 1."""
+        colours = 2 * (x if self.space is None else convert(x, self.space)) - 1
+        parts = [colours[:, group] for group in self.groups]
+        return list(zip(self.networks, parts, strict=True))
+
+
+def _channels(features: Tensor) -> int:
+    """Which axis holds the channels: of maps the second, of tokens the last."""
+    return 1 if features.ndim == 4 else -1
