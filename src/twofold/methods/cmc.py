@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import permutations
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ class CMC(Method):
         - ImageNet, linear, two half-width ResNet-50, 240 epochs: 60.0
     """
 
-    banks: nn.ModuleList
+    banks: Any
     views = CROP_AND_FLIP
     presets: ClassVar = {
         "imagenet": {
@@ -92,7 +92,7 @@ class CMC(Method):
         self.widths = encoder.backbone.widths
         self.projectors = nn.ModuleList(nn.Linear(width, dim) for width in self.widths)
         self.directions = list(permutations(range(len(self.widths)), 2))
-        self.partitions = nn.ModuleList(Partition() for _ in self.directions)
+        self.partitions: Any = nn.ModuleList(Partition() for _ in self.directions)
         synchronise(self)
 
     def setup(self, items: int, classes: int, steps: int) -> None:

@@ -99,7 +99,7 @@ class PIRL(Method):
 
         self.projector = head()
         self.jigsaw = PatchHead(head(), PATCHES, dim, dim)
-        self.partition = nn.ModuleList([Partition(), Partition()])
+        self.partition: Any = nn.ModuleList([Partition(), Partition()])
         synchronise(self)
 
     def setup(self, items: int, classes: int, steps: int) -> None:

@@ -89,7 +89,7 @@ class Encoder(nn.Module):
         def make(channels: int) -> Any:
             return _backbone(name, channels, size, pretrained)
 
-        self.backbone = SplitBackbone(make, **split) if split else make(channels)
+        self.backbone: Any = SplitBackbone(make, **split) if split else make(channels)
         widths = [self.backbone.num_features, *head]
         layers = [part for wide, units in pairwise(widths) for part in (nn.Linear(wide, units), nn.ReLU())]
         self.head = nn.Sequential(*layers)

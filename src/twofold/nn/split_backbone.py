@@ -1,6 +1,7 @@
 """One network for each group of an image's channels, as one."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -32,7 +33,7 @@ class SplitBackbone(nn.Module):
         super().__init__()
         self.space = space
         self.groups = [list(group) for group in groups]
-        self.networks = nn.ModuleList(make(len(group)) for group in groups)
+        self.networks: Any = nn.ModuleList(make(len(group)) for group in groups)
         self.widths: list[int] = [network.num_features for network in self.networks]
         self.num_features = sum(self.widths)
         stages = zip(*(network.feature_info for network in self.networks), strict=True)
