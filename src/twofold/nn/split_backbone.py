@@ -33,10 +33,11 @@ class SplitBackbone(nn.Module):
         super().__init__()
         self.space = space
         self.groups = [list(group) for group in groups]
-        self.networks: Any = nn.ModuleList(make(len(group)) for group in groups)
-        self.widths: list[int] = [network.num_features for network in self.networks]
+        networks: list[Any] = [make(len(group)) for group in groups]
+        self.networks: Any = nn.ModuleList(networks)
+        self.widths: list[int] = [network.num_features for network in networks]
         self.num_features = sum(self.widths)
-        stages = zip(*(network.feature_info for network in self.networks), strict=True)
+        stages = zip(*(network.feature_info for network in networks), strict=True)
         self.feature_info = [
             {**same[0], "num_chs": sum(stage["num_chs"] for stage in same)} for same in stages
         ]
@@ -64,7 +65,7 @@ class SplitBackbone(nn.Module):
         stages = zip(*(net.forward_intermediates(part, **how) for net, part in self._parts(x)), strict=True)
         return [torch.cat(maps, dim=1) for maps in stages]
 
-    def _parts(self, x: Tensor) -> list[tuple[nn.Module, Tensor]]:
+    def _parts(self, x: Tensor) -> list[tuple[Any, Tensor]]:
         """Each network with its channels, from -1 to 1."""
         colours = 2 * (x if self.space is None else convert(x, self.space)) - 1
         parts = [colours[:, group] for group in self.groups]
