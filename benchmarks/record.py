@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,27 @@ def machine_of(spec: dict[str, Any]) -> str:
         f"{spec['processor']}, {cores} cores, {platform.system()}, "
         f"torch {spec['torch']}, {spec['precision']}, views by {spec['renderer']}"
     )
+
+
+def machine() -> dict[str, Any]:
+    """The processor, the cores this process may use, and the instructions that matter here."""
+    lines: list[str] = []
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    facts = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    facts = {name.strip(): value.strip() for name, value in facts.items()}
+    flags = facts.get("flags", "").split()
+    return {
+        "processor": facts.get("model name", platform.processor()),
+        "cores": len(os.sched_getaffinity(0)),
+        "instructions": [
+            name
+            for name in ("avx2", "fma", "avx512f", "avx512bw", "avx512_bf16", "amx_bf16")
+            if name in flags
+        ],
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
 
 
 def load(name: str) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ python benchmarks/results.py
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -19,7 +20,14 @@ settings, commit and machine, is in `docs/results/`. Made by `python benchmarks/
 
 def main() -> None:
     parts = [HEAD]
-    for name, section in (("quickstart", quickstart), ("methods", methods), ("views", views)):
+    sections = {
+        "quickstart": quickstart,
+        "methods": methods,
+        "end_to_end": end_to_end,
+        "step": step,
+        "views": views,
+    }
+    for name, section in sections.items():
         path = DOCS / "results" / f"{name}.json"
         if path.is_file():
             parts.append(section(json.loads(path.read_text())))
@@ -115,12 +123,76 @@ def methods_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
         yield [f"`{row['method']}`", str(row["seed"]), *figures(row["scores"], own), *pace]
 
 
+def end_to_end(record: dict[str, Any]) -> str:
+    """Pre-training from files, beside lightly."""
+    lines = ["## From JPEG files to moved weights", "", f"`{record['command']}`; commit {record['commit']}."]
+    lines += [machine_in_words(record["machine"]), ""]
+    lines += ["SimCLR with the same encoder, batch, recipe, head and optimiser in every loop:"]
+    lines += [
+        f"`{record['settings']}`. Medians of rounds in which the loops took turns, after warm-up; lightly has"
+    ]
+    lines += [f"the number of loading processes with which it is fastest here ({record['workers']}).", ""]
+    paces = {name: median(rounds) for name, rounds in record["rounds"].items()}
+    rows = [
+        [f"`{name}`" if name.startswith("twofold") else name, f"{pace:.0f}", f"{pace / paces['lightly']:.2f}"]
+        for name, pace in paces.items()
+    ]
+    lines += table(["loop", "images/s", "times lightly"], rows)
+    for row in record["reached"]:
+        looks = ", ".join(f"{100 * look['knn']:.1f}" for look in row["looks"])
+        last = row["looks"][-1]
+        reached = f"{100 * last['knn']:.1f} % of `val` by k-NN after {last['minutes']:.1f} minutes"
+        lines += ["", f"{row['arm']}: {reached}, {last['epoch']} epochs (after each epoch: {looks})."]
+    return "\n".join([*lines, ""])
+
+
+def step(record: dict[str, Any]) -> str:
+    """Encoder steps and NT-Xent."""
+    lines = ["## A training step", "", f"`{record['command']}`; commit {record['commit']}."]
+    lines += [machine_in_words(record["machine"]), ""]
+    lines += [
+        f"Forward, backward and SGD on {record['batch']} images of 32 pixels; medians of rounds in which the"
+    ]
+    lines += [
+        f"arms took turns. The largest bf16 product is at {record['peak'] / 1e12:.2f} TFLOP/s. Faults: minor"
+    ]
+    lines += ["page faults a step.", ""]
+    rows = [
+        [
+            row["encoder"],
+            row["arm"],
+            f"{row['images_per_second']:.0f}",
+            f"{row['ratio']:.2f}",
+            f"{100 * row['operations_per_second'] / record['peak']:.0f} %",
+            f"{row['faults_per_step']:,}",
+            f"{row['start_seconds']:.0f}",
+        ]
+        for row in record["steps"]
+    ]
+    head = ["encoder", "arm", "images/s", "to plain bf16", "of the peak", "faults", "start, s"]
+    lines += table(head, rows)
+    lines += ["", "NT-Xent, forward and backward, float32, vectors of 128:", ""]
+    found = {(row["rows"], row["form"]): row for row in record["nt_xent"]}
+    rows = []
+    for count in dict.fromkeys(row["rows"] for row in record["nt_xent"]):
+        cells = [f"{count:,}"]
+        for form in ("plain", "blocks"):
+            row = found.get((count, form))
+            cells += [f"{row['milliseconds']:.1f}", f"{row['mebibytes']:.0f}"] if row else ["-", "-"]
+        rows.append(cells)
+    lines += table(["vectors", "N x N, ms", "MiB", "blocks, ms", "MiB"], rows)
+    return "\n".join([*lines, ""])
+
+
+def machine_in_words(machine: dict[str, Any]) -> str:
+    return f"{machine['processor']} ({', '.join(machine['instructions'])}), {machine['cores']} cores."
+
+
 def views(record: dict[str, Any]) -> str:
     """Views a second of every library, and where the time of ours goes."""
-    machine = record["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     lines = ["## Views a second", "", f"`{record['command']}`; commit {record['commit']}.", ""]
-    lines += [f"{machine['processor']} ({', '.join(machine['instructions'])}), {machine['cores']} cores."]
+    lines += [machine_in_words(record["machine"])]
     lines += [
         f"{versions}.",
         "",

@@ -17,17 +17,15 @@ import argparse
 import json
 import multiprocessing
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from record import KEPT, commit
+from record import KEPT, commit, machine
 from view_speed import pictures
 from view_speed.agreement import differences
 from view_speed.job import Job
@@ -210,22 +208,6 @@ def command(wanted: argparse.Namespace) -> str:
     if wanted.small:
         words += ["--small", wanted.small.name]
     return " ".join([*words, f"--rounds {wanted.rounds} --seconds {wanted.seconds:g}"])
-
-
-def machine() -> dict[str, Any]:
-    lines: list[str] = []
-    with suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    facts = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
-    facts = {name.strip(): value.strip() for name, value in facts.items()}
-    flags = facts.get("flags", "").split()
-    return {
-        "processor": facts.get("model name", platform.processor()),
-        "cores": len(os.sched_getaffinity(0)),
-        "instructions": [name for name in ("avx2", "fma", "avx512f", "avx512bw") if name in flags],
-        "system": platform.system(),
-        "python": platform.python_version(),
-    }
 
 
 if __name__ == "__main__":

@@ -29,8 +29,10 @@ if os.environ.get("TWOFOLD_KERNEL") == "require" and find_spec("twofold.views.ke
 
 def batches(job: Job, recipe: Recipe, order: Order) -> Iterator[Any]:
     maker = view_maker(recipe)
-    for epoch, (items, pixels) in enumerate(read(job, order)):
-        yield tuple(view.pixels for view in maker(pixels, np.array(items), epoch).views)
+    total = len(job.images() if job.files is None else job.paths())
+    an_epoch = max(1, total // job.batch)
+    for number, (items, pixels) in enumerate(read(job, order)):
+        yield tuple(view.pixels for view in maker(pixels, np.array(items), number // an_epoch).views)
 
 
 def view_maker(recipe: Recipe) -> ViewMaker:

@@ -55,6 +55,11 @@ def add_training(parser: "ArgumentParser") -> None:
     )
     add_reading(parser)
     parser.add_argument("--precision", type=Precision, default="auto", help="of the networks")
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the encoder: a minute at the start, faster steps after it",
+    )
     parser.add_argument("--threads", type=int, help="threads inside one operation; by default all cores")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
 
@@ -81,7 +86,7 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
     from twofold.train.engine import Engine
     from twofold.train.pretrain import Stopped, prepare, start
 
-    engine = Engine.start(args.precision, threads=args.threads)
+    engine = Engine.start(args.precision, threads=args.threads, compiled=args.compile)
     opened = {
         "data": _absolute(args.data),
         "labels": _absolute(args.labels),
@@ -118,7 +123,8 @@ def _resume(path: Path, threads: int | None) -> int:
     from twofold.train.pretrain import Stopped, resume
 
     folder = RunFolder.open(path)
-    engine = Engine.start(folder.run.precision, threads=threads)  # type: ignore[arg-type]
+    compiled = folder.spec.get("compiled", False)
+    engine = Engine.start(folder.run.precision, threads=threads, compiled=compiled)  # type: ignore[arg-type]
     source = open_source(**folder.spec["data"]["open"])
     with LiveShow() as show:
         try:

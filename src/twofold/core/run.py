@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ class Run:
         seed: Of weights, order and views.
         precision: ``fp32`` or ``bf16``.
         parents: Runs or weights this one starts from.
+        micro_batch: Views that go through the encoder at once; None is all.
     """
 
     method: dict[str, Any]
@@ -44,6 +45,7 @@ class Run:
     seed: int
     precision: str
     parents: dict[str, Any] = field(default_factory=dict)
+    micro_batch: int | None = None
 
     @property
     def key(self) -> str:
@@ -51,6 +53,8 @@ class Run:
         content = asdict(self)
         content["data"] = {"fingerprint": self.data["fingerprint"]}
         del content["epochs"]
+        if self.micro_batch is None:
+            del content["micro_batch"]
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
@@ -124,10 +128,11 @@ class RunFolder:
             TwofoldError: If it is damaged.
         """
         spec = self.spec
-        missing = [name for name in Run.__dataclass_fields__ if name not in spec]
+        needed = [f.name for f in fields(Run) if f.default is MISSING and f.default_factory is MISSING]
+        missing = [name for name in needed if name not in spec]
         if missing:
             raise TwofoldError(f"{self.path / 'spec.json'} is damaged: it does not tell {', '.join(missing)}")
-        return Run(**{name: spec[name] for name in Run.__dataclass_fields__})
+        return Run(**{f.name: spec[f.name] for f in fields(Run) if f.name in spec})
 
     def log(self) -> Iterator[dict[str, Any]]:
         """Lines of ``log.jsonl``; a torn last line is left out."""

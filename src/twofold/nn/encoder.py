@@ -4,7 +4,7 @@ The only user of timm.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from twofold.core.errors import UsageError, nearest
+from twofold.nn.in_parts import in_parts
 from twofold.nn.split_backbone import SplitBackbone
 
 SMALL_IMAGE = 64
@@ -49,6 +50,7 @@ class Encoder(nn.Module):
 
     Attributes:
         width: Length of ``h``.
+        at_once: Images that go through the backbone at once (see ``nn/in_parts.py``); None is all.
 
     Raises:
         UsageError: If there is no such model, or gray images are to be split.
@@ -94,6 +96,7 @@ class Encoder(nn.Module):
         layers = [part for wide, units in pairwise(widths) for part in (nn.Linear(wide, units), nn.ReLU())]
         self.head = nn.Sequential(*layers)
         self.width: int = widths[-1]
+        self.at_once: int | None = None
         self._layout = self.layout
         shape = (1, channels, 1, 1)
         self.register_buffer("mean", torch.tensor(self.spec["mean"]).view(shape))
@@ -101,15 +104,18 @@ class Encoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b width"]:
         """Pooled features ``h``."""
-        return self.pool(self.backbone.forward_features(self._normalise(x)))
+        return self._in_parts(lambda part: self.pool(self.backbone.forward_features(part)), x)
 
     def grid(self, x: Float[Tensor, "b c h w"], stage: int = -1) -> Float[Tensor, "b d gh gw"]:
         """Feature map after a stage; the last by default."""
-        x = self._normalise(x)
-        features: Tensor = self.backbone.forward_intermediates(
-            x, indices=self.stages, intermediates_only=True, output_fmt="NCHW"
-        )[stage]
-        return features
+
+        def features(part: Tensor) -> Tensor:
+            maps: list[Tensor] = self.backbone.forward_intermediates(
+                part, indices=self.stages, intermediates_only=True, output_fmt="NCHW"
+            )
+            return maps[stage]
+
+        return self._in_parts(features, x)
 
     def pool(self, features: Float[Tensor, "b ..."]) -> Float[Tensor, "b width"]:
         """``h`` from the last feature map, for methods that need both; of transformers, from all tokens."""
@@ -137,6 +143,12 @@ class Encoder(nn.Module):
         convolutions = (m for m in self.backbone.modules() if isinstance(m, nn.Conv2d))
         whole = all(c.out_channels % block == 0 for c in convolutions)
         return torch.channels_last if whole else torch.contiguous_format
+
+    def _in_parts(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        x = self._normalise(x)
+        if self.at_once is None or len(x) <= self.at_once:
+            return function(x)
+        return in_parts(function, x, self.at_once, self)
 
     def _normalise(self, x: Tensor) -> Tensor:
         # cloned: an image of one channel counts as contiguous in both orders, whatever its strides say

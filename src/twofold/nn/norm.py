@@ -5,10 +5,12 @@ encoder trained with them is saved and loaded as any other.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -43,7 +45,7 @@ def average_statistics(module: nn.Module) -> None:
 class SyncBatchNorm(nn.SyncBatchNorm):
     """Batch norm over the batches of all processes, which must be of one size.
 
-    torch's own refuses tensors in main memory; they are normalised here with two exchanges.
+    torch's own refuses tensors in main memory; they are normalised here.
 
     Args:
         norm: The batch norm that this one takes the place of.
@@ -63,23 +65,15 @@ class SyncBatchNorm(nn.SyncBatchNorm):
         return _after(self, self._in_main_memory(x))
 
     def _in_main_memory(self, x: Tensor) -> Tensor:
-        values = cast_up(x)
-        others = [axis for axis in range(x.ndim) if axis != 1]
-        channels = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
+        """The processor's own batch norm, forth with everyone's statistics and back with everyone's sums."""
+        ones = torch.ones(x.shape[1], dtype=cast_up(x).dtype)
+        weight = ones if self.weight is None else self.weight
+        bias = torch.zeros_like(ones) if self.bias is None else self.bias
+        mean, variance = _statistics(x)
         count = dist.world_size() * x.numel() // x.shape[1]
-
-        mean = dist.all_reduce(values.mean(others)) / dist.world_size()
-        centred = values - mean.view(channels)
-        variance = dist.all_reduce(centred.square().mean(others)) / dist.world_size()
-        self._follow(mean.detach(), variance.detach() * count / (count - 1))
-
-        scale: Tensor = torch.rsqrt(variance + self.eps)
-        if self.weight is not None:
-            scale = scale * self.weight
-        y: Tensor = centred * scale.view(channels)
-        if self.bias is not None:
-            y = y + self.bias.view(channels)
-        return y.to(x.dtype)
+        self._follow(mean, variance * count / (count - 1))
+        y: Tensor = _Normalise.apply(x, weight, bias, mean, variance, self.eps)
+        return y
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         if self.running_mean is None or self.running_var is None or self.momentum is None:
@@ -87,6 +81,45 @@ class SyncBatchNorm(nn.SyncBatchNorm):
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance, self.momentum)
         _count(self)
+
+
+class _Normalise(torch.autograd.Function):
+    """Batch norm with the statistics of all processes, each of which has equally many rows."""
+
+    @staticmethod
+    def forward(  # noqa: PLR0917  (autograd wants them so)
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, mean: Tensor, variance: Tensor, eps: float
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight, mean, variance)
+        ctx.eps = eps
+        return F.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """What the mean and the variance owe to x is the same sums for all rows of all processes."""
+        x, weight, mean, variance = ctx.saved_tensors
+        inverse = torch.rsqrt(variance + ctx.eps)
+        through, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, mean, variance, mean, inverse, False, ctx.eps, [True, True, True]
+        )
+        count = dist.world_size() * x.numel() // x.shape[1]
+        of_weight, of_bias = dist.all_reduce(torch.stack([by_weight, by_bias])) / count
+        slope = -weight * inverse.square() * of_weight
+        offset = -weight * inverse * of_bias - slope * mean
+        zeros, no_eps = torch.zeros_like(mean), 0.0
+        through += F.batch_norm(x, zeros, torch.ones_like(mean), slope, offset, False, 0.0, no_eps)
+        return through, by_weight, by_bias, None, None, None
+
+
+@torch.no_grad()
+def _statistics(x: Float[Tensor, "b c ..."]) -> tuple[Float[Tensor, " c"], Float[Tensor, " c"]]:
+    """Mean and biased variance of each channel over all processes, in one exchange."""
+    nothing = torch.zeros(x.shape[1], dtype=cast_up(x).dtype)
+    own = torch.ops.aten.batch_norm_update_stats(x, nothing, nothing.clone(), 0.0)
+    means, variances = dist.gather(torch.stack(own)[None]).unbind(1)
+    mean = means.mean(0)
+    return mean, (variances + (means - mean).square()).mean(0)
 
 
 class GroupedBatchNorm(_BatchNorm):

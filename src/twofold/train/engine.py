@@ -4,7 +4,7 @@ import ctypes
 import os
 import random
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -28,15 +28,24 @@ class Engine:
         device: ``cpu`` or ``cuda``.
         precision: ``fp32`` or ``bf16``, resolved.
         threads: Threads inside one operation.
+        compiled: Whether encoders are compiled: half a minute or more at the start, faster steps after it.
+        to_measure: Whether the precision is only what the processor's kind suggests (see ``precision.py``).
     """
 
     device: torch.device
     precision: Literal["fp32", "bf16"]
     threads: int
+    compiled: bool = False
+    to_measure: bool = False
 
     @classmethod
     def start(
-        cls, precision: Precision = "auto", device: str = "auto", threads: int | None = None
+        cls,
+        precision: Precision = "auto",
+        device: str = "auto",
+        threads: int | None = None,
+        *,
+        compiled: bool = False,
     ) -> "Engine":
         """Resolves what is ``auto``, fixes the thread count and keeps freed memory in the process.
 
@@ -53,7 +62,8 @@ class Engine:
         count = threads or len(os.sched_getaffinity(0))
         torch.set_num_threads(count)
         keep_freed_memory()
-        return cls(place, resolved, count)
+        to_measure = precision == "auto" and place.type == "cpu" and resolved == "bf16"
+        return cls(place, resolved, count, compiled, to_measure)
 
     def autocast(self) -> AbstractContextManager[object]:
         """Mixed precision for the networks; objectives and statistics stay in float32."""
@@ -61,12 +71,22 @@ class Engine:
             self.device.type, torch.bfloat16, enabled=self.precision == "bf16", cache_enabled=False
         )
 
+    def judging(self) -> AbstractContextManager[object]:
+        """For looks at an encoder between steps: as in training, but nothing is compiled for them."""
+        stack = ExitStack()
+        if self.compiled:
+            stack.enter_context(torch.compiler.set_stance("force_eager"))
+        stack.enter_context(self.autocast())
+        return stack
+
     def place(self, module: M) -> M:
-        """The module on this device, its encoders in the order of memory that suits them."""
+        """The module on this device, its encoders in the memory order that suits them, compiled if asked."""
         module = module.to(self.device)
         for part in module.modules():
             if isinstance(part, Encoder):
                 part.to(memory_format=part.layout)
+                if self.compiled:
+                    part.compile()
         return module
 
 

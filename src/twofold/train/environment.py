@@ -29,6 +29,7 @@ def environment(engine: Engine) -> dict[str, Any]:
     """What exactness depends on, and versions."""
     return {
         "threads": engine.threads,
+        "compiled": engine.compiled,
         "device": str(engine.device),
         "processor": processor(),
         "renderer": renderer(),

@@ -126,7 +126,7 @@ def embed_all(training: Training, batch_size: int = 512) -> Float[Tensor, "n d"]
     for start in range(0, len(images), batch_size):
         rows = np.arange(start, min(start + batch_size, len(images)))
         views = evaluation_view(images.read(rows), training.stream.views.view_size)
-        with training.engine.autocast():
+        with training.engine.judging():
             features.append(method.encoder(views.to(training.engine.device)).cpu())
     method.train(was_training)
     return torch.cat(features)

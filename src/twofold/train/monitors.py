@@ -119,5 +119,5 @@ class OnlineKnn:
 
     def _embed(self, encoder: Callable[..., torch.Tensor], rows: np.ndarray) -> torch.Tensor:
         views = evaluation_view(self.images.read(rows), self.size)
-        with self.engine.autocast():
+        with self.engine.judging():
             return encoder(views.to(self.engine.device)).float().cpu()

@@ -50,11 +50,11 @@ def make_optimizer(spec: OptimizerSpec, groups: Iterable[dict[str, Any]]) -> tor
     common: dict[str, Any] = {"lr": spec.lr, "weight_decay": spec.weight_decay}
     match spec.optimizer:
         case "sgd":
-            return torch.optim.SGD(listed, momentum=spec.momentum, **common)
+            return torch.optim.SGD(listed, momentum=spec.momentum, fused=True, **common)
         case "adam":
-            return torch.optim.Adam(listed, **common)
+            return torch.optim.Adam(listed, fused=True, **common)
         case "adamw":
-            return torch.optim.AdamW(listed, **common)
+            return torch.optim.AdamW(listed, fused=True, **common)
         case "lars" | "lars_out" | "larc":
             return Lars(listed, momentum=spec.momentum, form=spec.optimizer, **common)
 

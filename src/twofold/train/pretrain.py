@@ -11,10 +11,11 @@ import torch
 
 from twofold.core import registry
 from twofold.core.batch import Progress, Step
-from twofold.core.errors import TwofoldError
+from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.method import Method
 from twofold.core.run import Run, RunFolder
 from twofold.core.source import Images, Source
+from twofold.data.places import cache_root
 from twofold.data.splits import labelled_images, pretraining_images
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder, save_parts
@@ -26,6 +27,7 @@ from twofold.train.length import number_of_steps
 from twofold.train.loop import Training, fit
 from twofold.train.monitors import Log, OnlineKnn, Pace, spread
 from twofold.train.optim import OptimizerSpec, make_optimizer
+from twofold.train.precision import faster
 from twofold.train.resolve import Request, resolve
 from twofold.train.stream import Stream
 from twofold.train.teacher import load_teacher, teacher_of
@@ -99,6 +101,11 @@ def prepare(
         encoder, parents = parent_of(init, encoder)
     if teacher is not None:
         parents |= teacher_of(teacher, source.channels)
+    if engine.compiled and request.micro_batch:
+        raise UsageError("--compile and --micro-batch do not go together: leave one of them away")
+    if engine.to_measure:
+        kept = cache_root() / "precision.json"
+        engine = faster(engine, encoder, resolved.view_size, kept, show.note)
     run = Run(
         method={
             "name": request.method,
@@ -122,6 +129,7 @@ def prepare(
         seed=request.seed,
         precision=engine.precision,
         parents=parents,
+        micro_batch=request.micro_batch,
     )
     steps = number_of_steps(resolved, len(images), lambda: build(run, images, engine), show.note)
     run = dataclasses.replace(run, steps=steps, epochs=round(steps * resolved.batch_size / len(images), 2))
@@ -169,8 +177,8 @@ def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Non
     if training.step >= training.total:
         raise TwofoldError(f"{folder.path} is finished: {training.total} of {training.total} steps are done")
     now = environment(engine)
-    for name in ("threads", "torch", "processor", "renderer"):
-        was, is_ = recorded.get(name), now[name]
+    for name in ("threads", "compiled", "torch", "processor", "renderer"):
+        was, is_ = recorded.get(name, now[name]), now[name]
         if was != is_:
             show.note(f"{name} was {was} and is now {is_}: the resumed run is not bit-exact")
     folder.cut_log(training.step)
@@ -205,6 +213,9 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
     ahead = 0 if engine.device.type == "cpu" else 2
     stream = Stream(images, views, run.batch_size, run.seed, method.learns_from_labels, ahead)
     module.setup(len(images), run.data["classes"], run.steps)
+    for part in module.modules():
+        if isinstance(part, Encoder):
+            part.at_once = run.micro_batch
     module = engine.place(module)
     spec = OptimizerSpec(**run.optimizer)
     optimizer = make_optimizer(spec, module.param_groups())

@@ -38,6 +38,8 @@ class Request:
         epochs: Length of the training in passes over the data.
         minutes: Length of the training in minutes on this machine.
         batch_size: Images a step.
+        micro_batch: Views that go through the encoder at once, for batches that do not fit into memory; the
+            gradient is that of the whole batch, for one more forward pass. Batch norm sees the parts.
         optimizer: sgd, adam, adamw, lars, lars_out or larc.
         lr: Highest learning rate, as it is; a preset's own is scaled by the batch.
         weight_decay: Weight decay.
@@ -56,6 +58,7 @@ class Request:
     epochs: float | None = None
     minutes: float | None = None
     batch_size: int | None = None
+    micro_batch: int | None = None
     optimizer: Literal["sgd", "adam", "adamw", "lars", "lars_out", "larc"] | None = None
     lr: float | None = None
     weight_decay: float | None = None
@@ -186,7 +189,7 @@ def _check_views(method: str, own: Recipe, recipe: Recipe) -> None:
 def _check(request: Request, batch_size: int, images: int) -> None:
     if request.epochs is not None and request.minutes is not None:
         raise UsageError("give --epochs or --minutes, not both")
-    for name in ("epochs", "minutes", "lr", "batch_size", "size", "view_size"):
+    for name in ("epochs", "minutes", "lr", "batch_size", "micro_batch", "size", "view_size"):
         value = getattr(request, name)
         if value is not None and value <= 0:
             raise UsageError(f"--{name.replace('_', '-')} must be above 0, not {value}")
