@@ -11,6 +11,7 @@ import shutil
 import signal
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,7 @@ class Kind(NamedTuple):
         content: A whole one.
         read: Reads it, or raises.
         plain: JSON or YAML, whose values can be exchanged.
+        mend: Makes the checksums of damaged bytes right, so that what lies behind them is tried too.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Kind(NamedTuple):
     content: bytes
     read: Callable[[Path], Any]
     plain: bool = False
+    mend: Callable[[bytes], bytes] | None = None
 
 
 class Silent:
@@ -87,6 +90,8 @@ def outcome(kind: Kind, content: bytes) -> str:
 def damaged(kind: Kind) -> st.SearchStrategy[bytes]:
     """One to four edits of the bytes; of plain files also other values in place of theirs."""
     bytewise = st.lists(_edits(), min_size=1, max_size=4).map(lambda edits: _edited(kind.content, edits))
+    if kind.mend:
+        return bytewise | bytewise.map(kind.mend)
     if not kind.plain:
         return bytewise
     return bytewise | st.lists(_exchanges(), min_size=1, max_size=3).map(lambda x: _exchanged(kind, x))
@@ -185,7 +190,20 @@ def _picture(folder: Path, pixels: np.ndarray, name: str) -> Kind:
         folder / f"picture.{name.lower()}",
         buffer.getvalue(),
         lambda file: decode(file.read_bytes(), Settings(64)),
+        mend=_with_right_checksums if name == "PNG" else None,
     )
+
+
+def _with_right_checksums(png: bytes) -> bytes:
+    """Of each chunk: length, kind, content, checksum."""
+    mended, at = bytearray(png), 8
+    while at + 12 <= len(png):
+        end = at + 8 + int.from_bytes(png[at : at + 4])
+        if end + 4 > len(png):
+            break
+        mended[end : end + 4] = zlib.crc32(png[at + 4 : end]).to_bytes(4)
+        at = end + 4
+    return bytes(mended)
 
 
 def _encoded(pixels: np.ndarray) -> bytes:
@@ -242,10 +260,10 @@ def _labels(file: Path) -> None:
 
 def _yaml(folder: Path, source: Source) -> Kind:
     text = """\
-method: moco_v2
+method: swav
 epochs: 2
 batch_size: 2
-queue: 64
+prototypes: 30
 temperature: 0.3
 lr: 0.1
 recipe:
