@@ -20,14 +20,7 @@ settings, commit and machine, is in `docs/results/`. Made by `python benchmarks/
 
 def main() -> None:
     parts = [HEAD]
-    sections = {
-        "quickstart": quickstart,
-        "methods": methods,
-        "end_to_end": end_to_end,
-        "step": step,
-        "views": views,
-    }
-    for name, section in sections.items():
+    for name, section in SECTIONS.items():
         path = DOCS / "results" / f"{name}.json"
         if path.is_file():
             parts.append(section(json.loads(path.read_text())))
@@ -245,6 +238,44 @@ def views_costs(record: dict[str, Any], parts: list[str]) -> Iterable[list[str]]
         yield [cost["setting"], cost["arm"], *micro, *least]
 
 
+def kill(rows: list[dict[str, Any]]) -> str:
+    """What was hit, and whether anything was lost."""
+    row = rows[0]
+    hit = ", ".join(f"{number} {what}" for what, number in sorted(row["kills"].items()))
+    lines = [
+        "## Killed and resumed",
+        "",
+        f"`{row['command']}`; {row['machine']}; commit {row['commit']}.",
+        "",
+    ]
+    lines += [
+        f"{sum(row['kills'].values())} times `kill -9` at random moments of {row['trainings']} trainings of "
+        f"{row['steps']} steps, in {row['seconds']} seconds. What was hit: {hit}.",
+        "Ended with the weights, optimiser state and log of a training that nobody disturbed, bit for bit: "
+        f"{row['identical']} of {row['trainings']}.",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def fuzz(rows: list[dict[str, Any]]) -> str:
+    """How many damaged files of each kind were read, and how many refused."""
+    row = rows[0]
+    lines = ["## Damaged files", "", f"`{row['command']}`; {row['machine']}; commit {row['commit']}.", ""]
+    lines += ["Anything but a good load or one sentence is a bug.", ""]
+    head = ["kind", "tried", "read", "refused", "bugs"]
+    cells = [
+        [
+            row["kind"],
+            f"{row['read'] + row['refused'] + len(row['bugs']):,}",
+            f"{row['read']:,}",
+            f"{row['refused']:,}",
+            f"{len(row['bugs'])}",
+        ]
+        for row in rows
+    ]
+    return "\n".join([*lines, *table(head, cells), ""])
+
+
 def figure(scores: list[dict[str, Any]], subject: str, evaluation: str, key: Any, value: Any) -> str:
     for score in scores:
         wanted = score["subject"] == subject and score["evaluation"] == evaluation
@@ -255,6 +286,18 @@ def figure(scores: list[dict[str, Any]], subject: str, evaluation: str, key: Any
 
 def table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
     return ["| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows]]
+
+
+SECTIONS = {
+    "quickstart": quickstart,
+    "methods": methods,
+    "end_to_end": end_to_end,
+    "step": step,
+    "views": views,
+    "kill": kill,
+    "fuzz": fuzz,
+}
+"""What makes a section of the page of each file."""
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ LINKS = [
         "docs/index.md",
         "docs/methods/index.md",
         "docs/views.md",
+        "docs/safety.md",
         "docs/architecture.md",
     )
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))

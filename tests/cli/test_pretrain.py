@@ -85,6 +85,15 @@ def test_a_misspelt_recipe_names_the_nearest_one(images, capsys):
     assert "did you mean 'C_CIFAR'?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("change", ["[1]", "{crop: 3}", "{Jitter: [1]}", "text"])
+def test_a_recipe_that_is_none_is_one_line(change, images, capsys, tmp_path):
+    config = tmp_path / "run.yaml"
+    config.write_text(f"epochs: 2\nbatch_size: 8\nrecipe: {{base: C, change: {change}}}\n")
+    assert main(["pretrain", str(images), "--config", str(config), "--dry-run"]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("twofold: the recipe has something where it does not belong")
+
+
 def test_a_misspelt_key_in_yaml_is_an_error(images, capsys, tmp_path):
     config = tmp_path / "run.yaml"
     config.write_text("temprature: 0.4\n")

@@ -3,9 +3,12 @@
 import io
 import os
 import tarfile
+import warnings
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -75,6 +78,61 @@ def test_a_tar_that_unpacks_to_a_bomb_is_refused(
         info.size = 3_000_000
         file.addfile(info, io.BytesIO(bytes(info.size)))
     with pytest.raises(TwofoldError, match="bomb"):
+        opened(path)
+
+
+def test_a_member_that_declares_less_than_it_unpacks_to_is_skipped(
+    zipped, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more is unpacked than was declared, be it nothing."""
+    path = zipped(["1.png", "2.png"], {"bomb.png": bytes(1 << 20)})
+    content = bytearray(path.read_bytes())
+    declared = (1 << 20).to_bytes(4, "little")
+    while declared in content:
+        place = content.index(declared)
+        content[place : place + 4] = bytes(4)
+    path.write_bytes(content)
+    unpacked: list[int] = []
+
+    class Watched:
+        def __init__(self, *arguments: int) -> None:
+            self._real = zlib.decompressobj(*arguments)
+
+        def decompress(self, data: bytes, limit: int) -> bytes:
+            unpacked.append(len(content := self._real.decompress(data, limit)))
+            return content
+
+    watched = SimpleNamespace(decompressobj=Watched, crc32=zlib.crc32, MAX_WBITS=zlib.MAX_WBITS)
+    monkeypatch.setattr(archives, "zlib", watched)
+    source = opened(path)
+    assert [place for place, _ in source.skipped] == ["bomb.png"]
+    assert max(unpacked) < 10_000
+
+
+def test_thousands_of_members_of_one_name_are_one(zipped, opened: Open, tmp_path: Path) -> None:
+    path = zipped(["1.png"])
+    image = zipfile.ZipFile(path).read("1.png")
+    with warnings.catch_warnings(), zipfile.ZipFile(path, "a") as file:
+        warnings.simplefilter("ignore")
+        for _ in range(3000):
+            file.writestr("1.png", image)
+    assert list(opened(path).splits["train"].paths) == ["1.png"]
+
+
+def test_archives_inside_of_archives_are_not_looked_into(zipped, opened: Open) -> None:
+    inner = zipped(["inner.png"]).read_bytes()
+    source = opened(zipped(["1.png"], {"more.zip": inner, "more": inner}))
+    assert list(source.splits["train"].paths) == ["1.png"]
+
+
+def test_a_header_that_promises_a_terabyte_is_told(tmp_path: Path, opened: Open) -> None:
+    path = tmp_path / "data.tar"
+    info = tarfile.TarInfo("long")
+    info.type, info.size = tarfile.XHDTYPE, 1 << 45
+    path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(2048))
+    with pytest.raises(
+        TwofoldError, match=r"data\.tar (cannot be read as a tar file|is damaged or incomplete)"
+    ):
         opened(path)
 
 

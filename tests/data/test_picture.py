@@ -1,6 +1,8 @@
 """Every format and pixel type becomes upright gray or RGB; hostile bytes become one reason."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -154,6 +156,20 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(
     for kind in ("PNG", "JPEG"):
         with pytest.raises(BrokenImage, match="bomb"):
             read(encoded(photograph(), kind))
+
+
+def test_a_tiny_file_with_an_enormous_header_is_refused(photograph: Photograph, encoded: Encode) -> None:
+    png = bytearray(encoded(photograph()))
+    png[16:24] = struct.pack(">II", 1_000_000, 1_000_000)
+    png[29:33] = struct.pack(">I", zlib.crc32(png[12:29]))
+    jpeg = bytearray(encoded(photograph(), "JPEG"))
+    start = jpeg.index(b"\xff\xc0")
+    jpeg[start + 5 : start + 9] = struct.pack(">HH", 65_500, 65_500)
+    bmp = bytearray(encoded(photograph(), "BMP"))
+    bmp[18:26] = struct.pack("<ii", 100_000, 100_000)
+    for content in (png, jpeg, bmp):
+        with pytest.raises(BrokenImage, match=r"bomb|exceeds limit"):
+            read(bytes(content))
 
 
 PNG_START = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"

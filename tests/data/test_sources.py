@@ -6,6 +6,7 @@ import json
 import pickle
 import struct
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from PIL import Image
 from twofold.core import registry
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.source import Source
-from twofold.data import downloads, open_source
+from twofold.data import archives, downloads, open_source
 
 Open = Callable[..., Source]
 NAMED = (
@@ -124,6 +125,35 @@ def test_a_numpy_file_that_is_none_is_told(name: str, tmp_path: Path, opened: Op
     (tmp_path / name).write_bytes(b"nothing of that kind")
     with pytest.raises(TwofoldError, match="cannot be read as a numpy file"):
         opened(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "shape", ["(1, 1099511627776, 16, 3)", "(4611686018427387904, 16, 16, 3)", "(-1, 16, 16)"]
+)
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_a_header_that_promises_more_than_there_is(
+    shape: str, kind: str, tmp_path: Path, opened: Open
+) -> None:
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    content = b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header + bytes(768)
+    path = tmp_path / f"images.{kind}"
+    if kind == "npy":
+        path.write_bytes(content)
+    else:
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("images.npy", content)
+    with pytest.raises(TwofoldError, match="cannot be read as a numpy file"):
+        opened(path)
+
+
+def test_arrays_that_unpack_like_a_bomb_are_refused(
+    tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "_SMALL", 50_000)
+    path = tmp_path / "images.npz"
+    np.savez_compressed(path, images=np.zeros((10, 300, 300), np.uint8))
+    with pytest.raises(TwofoldError, match="decompression bomb"):
+        opened(path)
 
 
 @pytest.mark.filterwarnings("ignore")

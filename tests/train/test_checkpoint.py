@@ -1,10 +1,17 @@
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
 
 from twofold.core.errors import TwofoldError
-from twofold.train.checkpoint import digest, load_checkpoint, save_checkpoint
+from twofold.train.checkpoint import (
+    digest,
+    keep_checkpoint,
+    load_checkpoint,
+    newest_checkpoint,
+    save_checkpoint,
+)
 
 STATE = {"weights": {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3)}, "step": 7, "none": None}
 
@@ -69,3 +76,96 @@ def test_a_failed_write_leaves_the_old_checkpoint(tmp_path):
         save_checkpoint(path, {"bad": lambda: None})
     assert digest(load_checkpoint(path)) == digest(STATE)
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def kept(folder, *steps):
+    for step in steps:
+        keep_checkpoint(folder, {**STATE, "step": step})
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def test_the_last_two_are_kept(tmp_path):
+    kept(tmp_path, 1, 2, 3)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["last.ckpt", "previous.ckpt"]
+    assert newest_checkpoint(tmp_path, pytest.fail)["step"] == 3
+    assert load_checkpoint(tmp_path / "previous.ckpt")["step"] == 2
+
+
+def test_a_damaged_last_one_gives_way_to_the_one_before(tmp_path):
+    kept(tmp_path, 1, 2)
+    damage(tmp_path / "last.ckpt")
+    told = []
+    assert newest_checkpoint(tmp_path, told.append)["step"] == 1
+    assert len(told) == 1
+    assert "last.ckpt is not a readable checkpoint" in told[0]
+    assert "going on from the checkpoint before it, of step 1" in told[0]
+    kept(tmp_path, 5)
+    assert load_checkpoint(tmp_path / "previous.ckpt")["step"] == 1
+
+
+def test_a_missing_last_one_too(tmp_path):
+    kept(tmp_path, 1, 2)
+    (tmp_path / "last.ckpt").unlink()
+    assert newest_checkpoint(tmp_path, lambda text: None)["step"] == 1
+
+
+def test_two_damaged_ones_are_one_error(tmp_path):
+    kept(tmp_path, 1, 2)
+    damage(tmp_path / "last.ckpt")
+    damage(tmp_path / "previous.ckpt")
+    both = r"last\.ckpt is not .*, and .*previous\.ckpt is not .*start the run again"
+    with pytest.raises(TwofoldError, match=both):
+        newest_checkpoint(tmp_path, pytest.fail)
+
+
+def test_at_every_moment_of_replacing_there_is_a_whole_one(tmp_path, monkeypatch):
+    """Looked at before and after every single change of the folder."""
+    kept(tmp_path, 1, 2)
+    replace, whole = Path.replace, []
+
+    def look():
+        found = [path for path in tmp_path.glob("*.ckpt") if load_checkpoint(path)]
+        whole.append(len(found))
+
+    def watched(self, target):
+        look()
+        replaced = replace(self, target)
+        look()
+        return replaced
+
+    monkeypatch.setattr(Path, "replace", watched)
+    kept(tmp_path, 3)
+    assert len(whole) == 4
+    assert min(whole) == 1
+
+
+def self_holding():
+    inside = []
+    inside.append(inside)
+    return {"deep": inside}
+
+
+def doubled():
+    inside = [0]
+    for _ in range(60):
+        inside = [inside, inside]
+    return {"wide": inside}
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        lambda: {"huge": torch.zeros(1).as_strided((1 << 40,), (0,))},
+        self_holding,
+        doubled,
+    ],
+)
+def test_a_few_bytes_that_stand_for_more_than_memory_are_refused(bomb, tmp_path):
+    path = tmp_path / "last.ckpt"
+    torch.save({"state": bomb(), "digest": ""}, path)
+    assert path.stat().st_size < 10_000
+    with pytest.raises(TwofoldError, match=r"last\.ckpt is not a readable checkpoint"):
+        load_checkpoint(path)

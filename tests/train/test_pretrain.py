@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.run import RunFolder
 from twofold.data import open_source
 from twofold.nn.weights import load_encoder
+from twofold.train import pretrain
 from twofold.train.checkpoint import digest, load_checkpoint
 from twofold.train.engine import Engine
 from twofold.train.optim import OptimizerSpec
@@ -59,11 +61,11 @@ def request(method: str = "simclr", **changes) -> Request:
     return Request(method=method, **{**small, **changes})
 
 
-def begin(folder: Path, out: Path, show: Silent, asked: Request) -> RunFolder:
+def begin(folder: Path, out: Path, show: Silent, asked: Request, **how) -> RunFolder:
     engine = Engine.start("fp32", threads=1)
     opened = {"data": str(folder)}
     source = open_source(**opened, progress=False)
-    return start(prepare(asked, source, opened, engine=engine, show=show), out, show)
+    return start(prepare(asked, source, opened, engine=engine, show=show), out, show, **how)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -92,6 +94,8 @@ def test_the_run_folder_holds_what_it_should(folder, tmp_path):
         "spec.json",
         "log.jsonl",
         "last.ckpt",
+        "previous.ckpt",
+        ".lock",
         "encoder.safetensors",
         "parts.safetensors",
         "views.png",
@@ -140,6 +144,31 @@ def test_data_that_changed_is_not_trained_on_further(folder, tmp_path):
     other = open_source(str(folder / "dark"), progress=False)
     with pytest.raises(TwofoldError, match="have changed"):
         resume(run, other, Engine.start("fp32", threads=1), Silent())
+
+
+def test_a_checkpoint_that_is_not_of_its_run_is_told(folder, tmp_path):
+    with pytest.raises(Stopped) as stopped:
+        begin(folder, tmp_path / "a", Silent(stop_at=2), request(seed=12))
+    with pytest.raises(Stopped) as other:
+        begin(folder, tmp_path / "b", Silent(stop_at=2), request("swav", seed=12))
+    run = stopped.value.args[0]
+    shutil.copy(other.value.args[0].path / "last.ckpt", run.path / "last.ckpt")
+    source = open_source(str(folder), progress=False)
+    with pytest.raises(TwofoldError, match=r"the checkpoint in .* does not fit its spec\.json"):
+        resume(run, source, Engine.start("fp32", threads=1), Silent())
+
+
+def test_checkpoints_are_written_as_often_as_asked_for(folder, tmp_path, monkeypatch):
+    steps = []
+    keep = pretrain.keep_checkpoint
+    monkeypatch.setattr(
+        pretrain, "keep_checkpoint", lambda path, state: steps.append(state["step"]) or keep(path, state)
+    )
+    begin(folder, tmp_path / "never", Silent(), request(epochs=1.0))
+    assert steps == [0, 5]
+    steps.clear()
+    begin(folder, tmp_path / "always", Silent(), request(epochs=1.0), checkpoint_minutes=0.0)
+    assert steps == [0, 1, 2, 3, 4, 5, 5]
 
 
 def test_a_finished_run_has_nothing_to_resume(folder, tmp_path):
@@ -208,7 +237,8 @@ def test_a_request_that_cannot_be_met_is_told_in_a_sentence(asked, sentence, fol
         resolve(Request(**asked), source, 40, accelerator=False)
 
 
-def test_a_warm_start_begins_with_the_parents_encoder(folder, tmp_path):
+@pytest.mark.parametrize("place", ["", "last.ckpt"])
+def test_a_warm_start_begins_with_the_parents_encoder(place, folder, tmp_path):
     from twofold.train.pretrain import build
 
     parent = begin(folder, tmp_path, Silent(), request(epochs=1.0, seed=11))
@@ -216,7 +246,7 @@ def test_a_warm_start_begins_with_the_parents_encoder(folder, tmp_path):
     opened = {"data": str(folder)}
     source = open_source(**opened, progress=False)
     asked = request("moco_v2")
-    child = prepare(asked, source, opened, engine=engine, init=str(parent.path), show=Silent())
+    child = prepare(asked, source, opened, engine=engine, init=str(parent.path / place), show=Silent())
     from twofold.data.splits import pretraining_images
 
     method = build(child.run, pretraining_images(source), engine).method

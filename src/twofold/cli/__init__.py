@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from twofold import __version__
+from twofold.cli._failures import told
 from twofold.core.errors import TwofoldError, UsageError, nearest
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
@@ -24,14 +25,14 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(error, USAGE_ERROR, debug)
     except TwofoldError as error:
         return _fail(error, FAILURE, debug)
-    except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"\n{_with_notes('stopped', stop)}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
         return FAILURE
     except Exception as error:
-        return _fail(_unforeseen(error), FAILURE, debug)
+        return _fail(error, FAILURE, debug)
 
 
 def commands() -> list[str]:
@@ -130,13 +131,18 @@ def _overview() -> str:
 
 
 def _fail(error: BaseException, status: int, debug: bool) -> int:
+    """Tells what went wrong in one line, what to do included."""
     if debug:
         raise error
-    print(f"twofold: {error}", file=sys.stderr)
+    sentence = str(error) if isinstance(error, TwofoldError) else told(error) or _unforeseen(error)
+    print(f"twofold: {_with_notes(sentence, error)}", file=sys.stderr)
     return status
 
 
-def _unforeseen(error: Exception) -> TwofoldError:
-    told = TwofoldError(f"{type(error).__name__}: {error} (run again with --debug for the whole story)")
-    told.__cause__ = error
-    return told
+def _with_notes(sentence: str, error: BaseException) -> str:
+    """What others on the way knew about it, behind it."""
+    return " ".join("; ".join([sentence, *getattr(error, "__notes__", ())]).splitlines())
+
+
+def _unforeseen(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error} (run again with --debug for the whole story)"

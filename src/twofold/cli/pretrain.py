@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from twofold.cli._reading import add_reading, as_typed
 from twofold.cli._show import LiveShow
-from twofold.core.errors import UsageError
+from twofold.core.errors import TwofoldError, UsageError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -39,16 +39,17 @@ def parser(words: list[str]) -> "ArgumentParser":
 
 def add_training(parser: "ArgumentParser") -> None:
     """Data, and flags of every training that are part of neither the request nor the method."""
-    from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
-
+    from twofold.cli._config import ConfigFile
     from twofold.train.engine import Precision
 
     parser.add_argument(
         "data", nargs="?", type=str, help="folder, zip, tar, npy, npz or name (twofold list data)"
     )
-    parser.add_argument("--config", action=ActionConfigFile, help="YAML file with any of these options")
+    parser.add_argument("--config", action=ConfigFile, help="YAML file with any of these options")
     parser.add_argument("--resume", type=str, metavar="RUN", help="go on with a stopped run")
-    parser.add_argument("--init", type=str, metavar="timm:NAME|RUN", help="start from these weights")
+    parser.add_argument(
+        "--init", type=str, metavar="timm:NAME|RUN|CHECKPOINT", help="start from these weights"
+    )
     parser.add_argument("--out", type=str, default="runs", help="folder of all runs")
     parser.add_argument(
         "--labels", type=str, default="auto", help="auto, folders, none or FILE.csv: only for judging"
@@ -61,13 +62,16 @@ def add_training(parser: "ArgumentParser") -> None:
         help="compile the encoder: a minute at the start, faster steps after it",
     )
     parser.add_argument("--threads", type=int, help="threads inside one operation; by default all cores")
+    parser.add_argument(
+        "--checkpoint-minutes", type=float, default=5.0, help="between two checkpoints: what a kill may cost"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
 
 
 def run(args: "Namespace") -> int:
     """Trains or resumes, writes the report, and names the command that judges: judging is asked for apart."""
     if args.resume:
-        return _resume(Path(args.resume), args.threads)
+        return _resume(args)
     if not args.data:
         raise UsageError("say which images: twofold pretrain DATA (or --resume RUN)")
     return begin("pretrain", args, request_of(args, args.method))
@@ -86,6 +90,7 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
     from twofold.train.engine import Engine
     from twofold.train.pretrain import Stopped, prepare, start
 
+    minutes = _checkpoint_minutes(args)
     engine = Engine.start(args.precision, threads=args.threads, compiled=args.compile)
     opened = {
         "data": _absolute(args.data),
@@ -109,29 +114,46 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
             print(json.dumps({**asdict(prepared.run), "key": prepared.run.key, **prepared.about}, indent=2))
             return 0
         try:
-            folder = start(prepared, Path(args.out), show)
+            folder = start(prepared, Path(args.out), show, minutes)
         except Stopped as stopped:
             return _stopped(stopped.args[0])
     return _finish(folder, source)
 
 
-def _resume(path: Path, threads: int | None) -> int:
+def _resume(args: "Namespace") -> int:
     """Goes on at the precision that the run was resolved to."""
     from twofold.core.run import RunFolder
-    from twofold.data import open_source
     from twofold.train.engine import Engine
     from twofold.train.pretrain import Stopped, resume
 
-    folder = RunFolder.open(path)
+    folder, minutes = RunFolder.open(Path(args.resume)), _checkpoint_minutes(args)
     compiled = folder.spec.get("compiled", False)
-    engine = Engine.start(folder.run.precision, threads=threads, compiled=compiled)  # type: ignore[arg-type]
-    source = open_source(**folder.spec["data"]["open"])
+    engine = Engine.start(folder.run.precision, threads=args.threads, compiled=compiled)  # type: ignore[arg-type]
+    source = _opened_again(folder)
     with LiveShow() as show:
         try:
-            resume(folder, source, engine, show)
+            resume(folder, source, engine, show, minutes)
         except Stopped:
             return _stopped(folder)
     return _finish(folder, source)
+
+
+def _opened_again(folder: "RunFolder") -> "Source":
+    from twofold.data import open_source
+
+    try:
+        return open_source(**folder.run.data["open"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise TwofoldError(
+            f"{folder.path / 'spec.json'} is damaged: it does not tell how the data is opened ({error})"
+        ) from error
+
+
+def _checkpoint_minutes(args: "Namespace") -> float:
+    minutes: float = args.checkpoint_minutes
+    if not minutes >= 0:
+        raise UsageError(f"--checkpoint-minutes must be 0 or more, not {minutes}")
+    return minutes
 
 
 def _finish(folder: "RunFolder", source: "Source") -> int:
@@ -173,10 +195,9 @@ def _method_named(words: list[str]) -> str:
             return word.partition("=")[2]
     for word, following in pairwise([*words, ""]):
         if word == "--config" and Path(following).is_file():
-            import yaml
+            from twofold.cli._config import read_config
 
-            named = (yaml.safe_load(Path(following).read_text(encoding="utf-8")) or {}).get("method")
-            return str(named or "simclr")
+            return str(read_config(Path(following)).get("method") or "simclr")
     return "simclr"
 
 

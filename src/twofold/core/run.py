@@ -82,9 +82,9 @@ class RunFolder:
             about: What is only recorded: versions, threads, the command.
 
         Raises:
-            TwofoldError: If the very same run is there already.
+            TwofoldError: If the very same run is there already, or the folder cannot be written.
         """
-        same = sorted(out.glob(f"*-{run.key}")) if out.is_dir() else []
+        same = sorted(path.parent for path in out.glob(f"*-{run.key}/spec.json"))
         if same:
             raise TwofoldError(
                 f"this very run exists already: {same[0]} (same method, data, settings and seed); "
@@ -93,7 +93,7 @@ class RunFolder:
         folder = cls(out / run.folder_name)
         spec = {**asdict(run), "key": run.key, **about}
         try:
-            folder.path.mkdir(parents=True)
+            folder.path.mkdir(parents=True, exist_ok=True)  # there already if it was killed right here
             write_text(folder.path / "spec.json", json.dumps(spec, indent=2) + "\n")
         except OSError as error:
             raise TwofoldError(f"cannot write the run folder {folder.path}: {error.strerror}") from None
@@ -127,21 +127,29 @@ class RunFolder:
         Raises:
             TwofoldError: If it is damaged.
         """
-        spec = self.spec
+        spec, file = self.spec, self.path / "spec.json"
         needed = [f.name for f in fields(Run) if f.default is MISSING and f.default_factory is MISSING]
         missing = [name for name in needed if name not in spec]
         if missing:
-            raise TwofoldError(f"{self.path / 'spec.json'} is damaged: it does not tell {', '.join(missing)}")
-        return Run(**{f.name: spec[f.name] for f in fields(Run) if f.name in spec})
+            raise TwofoldError(f"{file} is damaged: it does not tell {', '.join(missing)}")
+        told = {f.name: spec[f.name] for f in fields(Run) if f.name in spec}
+        wrong = [name for name, value in told.items() if not _is_a(_KINDS[name], value)]
+        if wrong:
+            raise TwofoldError(f"{file} is damaged: what it tells of {', '.join(wrong)} makes no sense")
+        return Run(**told)
 
     def log(self) -> Iterator[dict[str, Any]]:
-        """Lines of ``log.jsonl``; a torn last line is left out."""
+        """Lines of ``log.jsonl``, up to one that is torn or damaged."""
         path = self.path / "log.jsonl"
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        for written in text.splitlines():
             try:
-                yield json.loads(line)
-            except json.JSONDecodeError:
+                line = json.loads(written)
+            except (ValueError, RecursionError):
                 return
+            if not isinstance(line, dict) or not _is_a((int,), line.get("step")):
+                return
+            yield line
 
     def cut_log(self, step: int) -> None:
         """Drops the lines after ``step``, which a resumed run will write again."""
@@ -159,11 +167,26 @@ class RunFolder:
         return found
 
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("method", "encoder", "data", "recipe", "optimizer", "parents"), (dict,)),
+    **dict.fromkeys(("view_size", "batch_size", "steps", "seed"), (int,)),
+    "epochs": (int, float),
+    "precision": (str,),
+    "micro_batch": (int, type(None)),
+}
+"""What each part of a run is in JSON."""
+
+
+def _is_a(kinds: tuple[type, ...], value: Any) -> bool:
+    """True and False are numbers to Python, but not to a reader."""
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
 def _read(path: Path, kind: type) -> Any:
     """What a JSON file holds."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TwofoldError(f"{path} is damaged: {error}") from None
     if not isinstance(content, kind):
         raise TwofoldError(f"{path} is damaged: it holds no {kind.__name__}")

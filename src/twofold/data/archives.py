@@ -11,6 +11,7 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -36,9 +37,15 @@ Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
 
 def lister_for(path: Path) -> Callable[[Path], Listing] | None:
     """What lists this archive, if it is one. A tar file may end in a zip file, so tar is tried first."""
-    if tarfile.is_tarfile(path):
-        return list_tar
+    with suppress(Exception):  # whatever a damaged start of a packed tar file makes of it
+        if tarfile.is_tarfile(path):
+            return list_tar
     return list_zip if zipfile.is_zipfile(path) else None
+
+
+def is_bomb(unpacked: int, packed: int) -> bool:
+    """Whether so many bytes in so few are no data but an attack."""
+    return unpacked > max(_SMALL, _LARGEST_RATIO * packed)
 
 
 def list_zip(path: Path) -> Listing:
@@ -49,8 +56,8 @@ def list_zip(path: Path) -> Listing:
     """
     try:
         archive = zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise TwofoldError(f"{path} cannot be read as a zip file: {error}") from None
+    except Exception as error:  # hostile bytes make zipfile raise whatever it likes
+        raise TwofoldError(f"{path} cannot be read as a zip file: {error or type(error).__name__}") from None
     members = {one.filename: one for one in archive.infolist() if not one.is_dir()}
     if any(one.flag_bits & 1 for one in members.values()):
         archive.close()
@@ -59,7 +66,7 @@ def list_zip(path: Path) -> Listing:
     file, lock = path.open("rb"), threading.Lock()
 
     def read(member: zipfile.ZipInfo) -> bytes:
-        if member.file_size > _LARGEST_MEMBER or _is_bomb(member.file_size, member.compress_size):
+        if member.file_size > _LARGEST_MEMBER or is_bomb(member.file_size, member.compress_size):
             raise BrokenImage(
                 f"refused: {readable(member.file_size)} unpacked looks like a decompression bomb"
             )
@@ -81,7 +88,8 @@ def _unpacked(member: zipfile.ZipInfo, file: IO[bytes], lock: threading.Lock) ->
         file.seek(name_length + extra_length, os.SEEK_CUR)
         content = file.read(member.compress_size)
     if member.compress_type == zipfile.ZIP_DEFLATED:
-        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, member.file_size)
+        one_more = member.file_size + 1  # 0 would be no limit at all
+        content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, one_more)
     if len(content) != member.file_size or zlib.crc32(content) != member.CRC:
         raise zipfile.BadZipFile("its checksum is wrong")
     return content
@@ -97,8 +105,10 @@ def list_tar(path: Path) -> Listing:
         file = _plain(path)
         with tarfile.open(fileobj=file, mode="r:") as archive:
             members = {one.name: one for one in archive if one.isreg() and not one.issparse()}
-    except (OSError, EOFError, lzma.LZMAError, tarfile.TarError) as error:
-        raise TwofoldError(f"{path} cannot be read as a tar file: {error}") from None
+    except TwofoldError:
+        raise
+    except Exception as error:  # hostile bytes make tarfile raise whatever it likes
+        raise TwofoldError(f"{path} cannot be read as a tar file: {error or type(error).__name__}") from None
     lock = threading.Lock()
 
     def read(member: tarfile.TarInfo) -> bytes:
@@ -144,10 +154,6 @@ def _inside(path: Path, name: str) -> str:
     return "/".join(part for part in parts if part not in ("", "."))
 
 
-def _is_bomb(unpacked: int, packed: int) -> bool:
-    return unpacked > max(_SMALL, _LARGEST_RATIO * packed)
-
-
 def _plain(path: Path) -> IO[bytes]:
     """The tar file itself, or unpacked into a file that vanishes when it is closed, or with the process."""
     with path.open("rb") as start:
@@ -160,7 +166,7 @@ def _plain(path: Path) -> IO[bytes]:
         with unpack(path) as stream:
             while block := stream.read(1 << 20):
                 file.write(block)
-                if _is_bomb(file.tell(), packed):
+                if is_bomb(file.tell(), packed):
                     raise TwofoldError(f"{path} is refused: it unpacks like a decompression bomb")
     except BaseException:
         file.close()

@@ -50,6 +50,9 @@ def _unpickled(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             content: dict[str, Any] = _ArraysOnly(file, encoding="latin1").load()
-    except (OSError, EOFError, pickle.UnpicklingError, ValueError) as error:
-        raise TwofoldError(f"{path} cannot be read: {error}; remove it and download it again") from None
+    except Exception as error:  # hostile bytes make pickle raise whatever it likes
+        told = error or type(error).__name__
+        raise TwofoldError(f"{path} cannot be read: {told}; remove it and download it again") from None
+    if not isinstance(content, dict):
+        raise TwofoldError(f"{path} holds no batch of images; remove it and download it again")
     return content

@@ -9,6 +9,7 @@ import simplejpeg
 import torch
 from jaxtyping import Int, UInt8
 
+from twofold.core.errors import TwofoldError
 from twofold.core.source import Pixels
 from twofold.data.store import Store
 from twofold.data.threads import worker_count
@@ -32,6 +33,7 @@ class StoredImages:
         channels: int,
     ) -> None:
         self.labels = labels
+        self._store = store
         self._maps = store.maps
         self._raw = [segment.kind == "raw" for segment in store.index.segments]
         self._all_paths = store.index.paths
@@ -54,8 +56,17 @@ class StoredImages:
         return [self._all_paths[row] for row in self._rows]
 
     def read(self, items: Int[np.ndarray, " b"]) -> Pixels:
-        """Pixels of some rows, in the order asked for; a tensor exactly where all images have one size."""
-        images = self._decoded(items)
+        """Pixels of some rows, in the order asked for; a tensor exactly where all images have one size.
+
+        Raises:
+            TwofoldError: If the store was damaged meanwhile.
+        """
+        self._store.refuse_cut_off()
+        try:
+            images = self._decoded(items)
+        except ValueError as error:  # JPEG that was whole when it was written
+            folder = self._store.folder
+            raise TwofoldError(f"{folder} is damaged ({error}): remove it, and start again") from error
         if self._one_size is None:
             return [
                 torch.from_numpy(np.array(np.broadcast_to(i, (*i.shape[:2], self._channels)))) for i in images

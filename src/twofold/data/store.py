@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
+from twofold.core.errors import TwofoldError
 from twofold.core.files import write_aside
 
 _VERSION = 1
@@ -113,6 +114,20 @@ class Store:
     def __len__(self) -> int:
         """Number of images."""
         return len(self.index.rows)
+
+    def refuse_cut_off(self) -> None:
+        """To be asked before reading: the system kills a process that reads beyond the end of what it maps.
+
+        A file that is removed or replaced stays as it was for whoever maps it.
+
+        Raises:
+            TwofoldError: If a segment was cut off since it was mapped.
+        """
+        for segment in self.index.segments:
+            file = self.folder / segment.file
+            with contextlib.suppress(FileNotFoundError):
+                if file.stat().st_size < segment.length:
+                    raise TwofoldError(f"{file} was cut off meanwhile: it is written anew at the next start")
 
 
 def open_store(folder: Path) -> Store | None:

@@ -16,7 +16,7 @@ from twofold.core.source import Source
 from twofold.nn.encoder import Encoder
 from twofold.nn.public import public_encoder
 from twofold.nn.weights import load_encoder
-from twofold.train.checkpoint import load_checkpoint
+from twofold.train.warm_start import encoder_in
 
 RANDOM_ENCODERS = 3
 """One random network may be lucky: their mean and spread are what counts."""
@@ -115,21 +115,8 @@ def _from_path(path: Path) -> Subject:
             f"'{path}' is nothing to judge: neither a run folder, nor a checkpoint, "
             "nor timm:NAME, random:NAME or pixels (see: twofold runs)"
         )
-    encoder = _from_checkpoint(path) if path.suffix == ".ckpt" else load_encoder(path)
+    encoder = encoder_in(path) if path.suffix == ".ckpt" else load_encoder(path)
     return _with_weights(f"{path.resolve().parent.name}/{path.name}", encoder)
-
-
-def _from_checkpoint(path: Path) -> Encoder:
-    """The encoder inside a training's checkpoint; the run around it says what it is."""
-    encoder = Encoder(**RunFolder.open(path.parent).run.encoder)
-    prefix = "encoder."
-    state = {
-        name.removeprefix(prefix): tensor
-        for name, tensor in load_checkpoint(path)["method"].items()
-        if name.startswith(prefix)
-    }
-    encoder.load_state_dict(state)
-    return encoder.eval()
 
 
 def _with_weights(name: str, encoder: Encoder, run: Path | None = None) -> Subject:

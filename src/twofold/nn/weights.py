@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from twofold.core.errors import TwofoldError
+from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.files import write_aside
 from twofold.nn.encoder import Encoder
 
@@ -47,8 +47,14 @@ def load_encoder(path: Path) -> Encoder:
     metadata, state = _read(path)
     if "twofold.encoder" not in metadata:
         raise TwofoldError(f"{path} was not written by twofold: it does not say which encoder it holds")
-    encoder = Encoder(**json.loads(metadata["twofold.encoder"]))
-    encoder.load_state_dict(state)
+    try:
+        spec = json.loads(metadata["twofold.encoder"])
+        encoder = Encoder(**{**spec, "pretrained": False})  # nothing is fetched because a file says so
+        encoder.load_state_dict(state)
+    except UsageError:
+        raise
+    except (ValueError, TypeError, RuntimeError, RecursionError, MemoryError) as error:
+        raise TwofoldError(f"{path} is damaged: its weights are not those of its encoder ({error})") from None
     return encoder.eval()
 
 
@@ -74,5 +80,5 @@ def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
             return file.metadata() or {}, state
     except FileNotFoundError:
         raise TwofoldError(f"there is no file {path}") from None
-    except SafetensorError as error:
+    except (SafetensorError, OSError) as error:
         raise TwofoldError(f"{path} is not a readable safetensors file ({error})") from None

@@ -1,7 +1,7 @@
-"""Checkpoints: written aside, renamed, verified on load."""
+"""Checkpoints: written aside, renamed, verified on load; the one before the last is kept."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,64 @@ import torch
 from torch import Tensor
 
 from twofold.core.errors import TwofoldError
-from twofold.core.files import write_aside
+from twofold.core.files import sync, write_aside
+
+LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
+"""The two checkpoints of a run folder."""
+
+_MOST_VALUES = 1_000_000
+"""In a state; a training has some thousands."""
+
+
+def keep_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Makes the state the last checkpoint of a run folder, and the last one the previous one.
+
+    A kill at any moment leaves a whole checkpoint under at least one of the two names.
+    """
+    last = folder / LAST
+    with write_aside(last) as aside:
+        _write(aside, state)
+        if last.exists():
+            last.replace(folder / PREVIOUS)
+
+
+def newest_checkpoint(folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    """The state of a run folder's last checkpoint; of the previous one where the last is damaged.
+
+    In that case the previous one takes the place of the damaged file, and that is told.
+
+    Raises:
+        TwofoldError: If there is none, or no whole one.
+    """
+    last, previous = folder / LAST, folder / PREVIOUS
+    if last.is_file():
+        try:
+            return load_checkpoint(last)
+        except TwofoldError as error:
+            damage = str(error)
+    else:
+        damage = f"{last} is missing"
+    if not previous.is_file():
+        raise TwofoldError(f"{damage}, and there is no {PREVIOUS} beside it: start the run again")
+    try:
+        state = load_checkpoint(previous)
+    except TwofoldError as error:
+        raise TwofoldError(f"{damage}, and {error}: start the run again") from None
+    previous.replace(last)
+    sync(folder)
+    tell(f"{damage}: going on from the checkpoint before it, of step {state['step']}")
+    return state
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run folder holds any."""
+    return (folder / LAST).exists() or (folder / PREVIOUS).exists()
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Replaces the checkpoint in one step; a kill at any moment leaves the old or the new one."""
+    """Replaces one checkpoint in one step; a kill at any moment leaves the old or the new one."""
     with write_aside(path) as aside:
-        torch.save({"state": state, "digest": digest(state)}, aside)
+        _write(aside, state)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -33,8 +84,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         state: dict[str, Any] = content["state"]
+        _refuse_bomb(state, path.stat().st_size)
         whole = content["digest"] == digest(state)
-    except Exception as error:
+    except Exception as error:  # hostile and damaged files fail in their own ways
         raise TwofoldError(f"{path} is not a readable checkpoint ({type(error).__name__})") from error
     if not whole:
         raise TwofoldError(f"{path} is damaged: its contents do not match its checksum")
@@ -54,6 +106,15 @@ def digest(state: Any) -> str:
     return hashed.hexdigest()
 
 
+def _write(path: Path, state: dict[str, Any]) -> None:
+    with path.open("wb") as file:
+        try:
+            torch.save({"state": state, "digest": digest(state)}, file)
+        except RuntimeError as error:  # torch hides what the disk said behind what it says itself
+            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+    sync(path)
+
+
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for key in sorted(value, key=str):
@@ -63,3 +124,17 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _leaves(f"{name}/{position}", item)
     else:
         yield name, value
+
+
+def _refuse_bomb(state: Any, size: int) -> None:
+    """A few bytes can say that one number fills a terabyte, or that a list holds itself."""
+    waiting, seen = [state], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen > _MOST_VALUES or (isinstance(value, Tensor) and value.nbytes > size):
+            raise ValueError("it holds more than its file")
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value

@@ -11,16 +11,13 @@ from torch import Tensor
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.dist import average_gradients
-from twofold.core.errors import TwofoldError
 from twofold.core.method import Method
-from twofold.core.source import Images
 from twofold.train.engine import Engine
+from twofold.train.not_finite import NotFinite, not_finite
 from twofold.train.optim import OptimizerSpec, set_rates
+from twofold.train.statistics import Statistics
 from twofold.train.stream import Stream
 from twofold.views.evaluation import evaluation_view
-
-_NAMED = 5
-"""Images of a failed step that are named."""
 
 Watch = Callable[[Progress, Step, float], None]
 """Called after every step with the progress made, what the method returned and the learning rate."""
@@ -78,17 +75,23 @@ def fit(training: Training, watch: Watch) -> None:
     """Trains up to ``training.total`` steps; ``watch`` may raise to stop between two steps.
 
     Raises:
-        TwofoldError: If the loss is not finite, naming images of that step; weights and statistics are those
-            before that step's update.
+        NotFinite: If the loss is not finite, naming images of that step; all state is as it was before that
+            step.
     """
     training.method.train()
+    statistics = Statistics(training.method)
     while training.step < training.total:
         progress = training.progress()
         first = training.step % training.stream.steps_per_epoch
         if first == 0:
             training.weights = training.method.before_epoch(progress.epoch, lambda: embed_all(training))
         for batch in training.stream.batches(progress.epoch, first, training.weights):
-            step, rate = _one_step(training, batch)
+            statistics.keep()
+            try:
+                step, rate = _one_step(training, batch)
+            except NotFinite:
+                statistics.restore()
+                raise
             training.step += 1
             watch(training.progress(), step, rate)
             if training.step >= training.total:
@@ -102,11 +105,7 @@ def _one_step(training: Training, batch: Batch) -> tuple[Step, float]:
     with training.engine.autocast():
         step = method(_to(batch, training.engine.device), progress)
     if not torch.isfinite(step.loss):
-        raise TwofoldError(
-            f"the loss became {step.loss.item()} at step {progress.step} (epoch {progress.epoch}), "
-            f"on {_named(training.stream.images, batch)}; "
-            "start again with a lower --lr, or --precision fp32"
-        )
+        raise not_finite(method, training.stream.images, batch, step, progress)
     step.loss.backward()
     average_gradients(method.parameters())
     method.before_step(progress)
@@ -130,13 +129,6 @@ def embed_all(training: Training, batch_size: int = 512) -> Float[Tensor, "n d"]
             features.append(method.encoder(views.to(training.engine.device)).cpu())
     method.train(was_training)
     return torch.cat(features)
-
-
-def _named(images: Images, batch: Batch) -> str:
-    """The images of a batch, the first few by path."""
-    shown = ", ".join(images.paths[row] for row in batch.item[:_NAMED].tolist())
-    rest = len(batch.item) - _NAMED
-    return f"the images {shown}" + (f" and {rest} more" if rest > 0 else "")
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:

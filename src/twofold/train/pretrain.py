@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,7 +12,10 @@ import torch
 
 from twofold.core import registry
 from twofold.core.batch import Progress, Step
+from twofold.core.dist import rank
 from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.files import remove_leftovers, write_text
+from twofold.core.lock import locked
 from twofold.core.method import Method
 from twofold.core.run import Run, RunFolder
 from twofold.core.source import Images, Source
@@ -19,9 +23,10 @@ from twofold.data.places import cache_root
 from twofold.data.splits import labelled_images, pretraining_images
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder, save_parts
-from twofold.train.checkpoint import load_checkpoint, save_checkpoint
+from twofold.train.checkpoint import has_checkpoint, keep_checkpoint, newest_checkpoint
 from twofold.train.engine import Engine, seed_everything
 from twofold.train.environment import about, environment
+from twofold.train.go_on import told_how_to_go_on
 from twofold.train.interrupts import interrupts
 from twofold.train.length import number_of_steps
 from twofold.train.loop import Training, fit
@@ -35,6 +40,9 @@ from twofold.train.warm_start import initial_encoder, parent_of
 from twofold.views.maker import ViewMaker
 from twofold.views.plain import from_json, to_json
 from twofold.views.sheet import contact_sheet
+
+CHECKPOINT_MINUTES = 5.0
+"""Between two checkpoints."""
 
 
 @runtime_checkable
@@ -136,53 +144,104 @@ def prepare(
     return Prepared(run, about(engine, command, resolved), source, engine)
 
 
-def start(prepared: Prepared, out: Path, show: Show) -> RunFolder:
+def start(
+    prepared: Prepared, out: Path, show: Show, checkpoint_minutes: float = CHECKPOINT_MINUTES
+) -> RunFolder:
     """Begins a prepared run in a new folder below ``out`` and trains it to the end.
 
     A checkpoint is written before the first step, so that a run that is killed at any moment can go on; where
     not even that step succeeds, no folder is left.
+
+    Args:
+        prepared: What is trained.
+        out: Folder of all runs.
+        show: Where progress is shown.
+        checkpoint_minutes: Between two checkpoints: what a kill may cost.
+
+    Raises:
+        Stopped: On Ctrl-C or SIGTERM, after a checkpoint is written.
+        TwofoldError: If the run exists, or its loss becomes infinite or no number.
     """
     run, source = prepared.run, prepared.source
     training = build(run, images_for(run.method["name"], source), prepared.engine)
     folder = RunFolder.create(out, run, prepared.about)
-    try:
-        _picture(training, folder)
-        if source.skipped:
-            listed = "".join(f"{path}\t{reason}\n" for path, reason in source.skipped)
-            (folder.path / "skipped.txt").write_text(listed, encoding="utf-8")
-        _save(training, folder)
-        train(training, folder, source, show)
-    except BaseException:
-        if training.step == 0:
-            shutil.rmtree(folder.path, ignore_errors=True)
-        raise
+    with _alone_in(folder, show):
+        try:
+            with told_how_to_go_on(training, folder):
+                _begin(training, folder, source)
+                train(training, folder, source, show, checkpoint_minutes)
+        except BaseException:
+            if training.step == 0:
+                shutil.rmtree(folder.path, ignore_errors=True)
+            raise
     return folder
 
 
-def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> None:
-    """Goes on with a run from its last checkpoint, exactly.
+def resume(
+    folder: RunFolder,
+    source: Source,
+    engine: Engine,
+    show: Show,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+) -> None:
+    """Goes on with a run from its last whole checkpoint, exactly.
+
+    Args:
+        folder: The run.
+        source: The data it was trained on.
+        engine: Where it is computed.
+        show: Where progress is shown.
+        checkpoint_minutes: Between two checkpoints: what a kill may cost.
 
     Raises:
-        TwofoldError: If the data has changed, or the run has nothing to go on with.
+        Stopped: On Ctrl-C or SIGTERM, after a checkpoint is written.
+        TwofoldError: If the data has changed, another process trains in the folder, or the run has nothing to
+            go on with.
     """
     run = folder.run
-    if source.fingerprint != run.data["fingerprint"]:
+    if source.fingerprint != run.data.get("fingerprint"):
         raise TwofoldError(
             f"the data at {run.data['open']['data']} is not what {folder.path} was trained on "
             "(its contents have changed): start a new run instead"
         )
-    recorded = folder.spec
-    training = build(run, images_for(run.method["name"], source), engine)
-    training.load_state_dict(load_checkpoint(folder.path / "last.ckpt"))
-    if training.step >= training.total:
+    with _alone_in(folder, show):
+        training = _restored(folder, source, engine, show)
+        recorded, now = folder.spec, environment(engine)
+        for name in ("threads", "compiled", "torch", "processor", "renderer"):
+            was, is_ = recorded.get(name, now[name]), now[name]
+            if was != is_:
+                show.note(f"{name} was {was} and is now {is_}: the resumed run is not bit-exact")
+        folder.cut_log(training.step)
+        with told_how_to_go_on(training, folder):
+            train(training, folder, source, show, checkpoint_minutes)
+
+
+def _alone_in(folder: RunFolder, show: Show) -> AbstractContextManager[None]:
+    """No second training in the folder; of several processes that train together, the first sees to it."""
+    return locked(folder.path, show.note) if rank() == 0 else nullcontext()
+
+
+def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Training:
+    """The training as the folder has it; at step 0 where it was killed before its first checkpoint."""
+    run = folder.run
+    remove_leftovers(folder.path)
+    done = (folder.path / "encoder.safetensors").is_file()
+    begun = has_checkpoint(folder.path) or done or any(folder.log())
+    state = newest_checkpoint(folder.path, show.note) if begun else None
+    try:
+        training = build(run, images_for(run.method["name"], source), engine)
+        if state is not None:
+            training.load_state_dict(state)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise TwofoldError(
+            f"the checkpoint in {folder.path} does not fit its spec.json, or both are of another version of "
+            f"twofold ({type(error).__name__}: {error})"
+        ) from error
+    if state is None:
+        _begin(training, folder, source)
+    if done and training.step >= training.total:
         raise TwofoldError(f"{folder.path} is finished: {training.total} of {training.total} steps are done")
-    now = environment(engine)
-    for name in ("threads", "compiled", "torch", "processor", "renderer"):
-        was, is_ = recorded.get(name, now[name]), now[name]
-        if was != is_:
-            show.note(f"{name} was {was} and is now {is_}: the resumed run is not bit-exact")
-    folder.cut_log(training.step)
-    train(training, folder, source, show)
+    return training
 
 
 def images_for(method: str, source: Source) -> Images:
@@ -222,8 +281,17 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
     return Training(module, optimizer, spec, stream, engine, run.steps)
 
 
-def train(training: Training, folder: RunFolder, source: Source, show: Show) -> None:
-    """Trains from where it stands; leaves checkpoint, log, encoder and parts in the folder.
+def train(
+    training: Training, folder: RunFolder, source: Source, show: Show, checkpoint_minutes: float
+) -> None:
+    """Trains from where it stands; leaves checkpoints, log, encoder and parts in the folder.
+
+    Args:
+        training: What is trained.
+        folder: Its run.
+        source: The data.
+        show: Where progress is shown.
+        checkpoint_minutes: Between two checkpoints.
 
     Raises:
         Stopped: On Ctrl-C or SIGTERM, after the checkpoint is written.
@@ -251,7 +319,7 @@ def train(training: Training, folder: RunFolder, source: Source, show: Show) -> 
                 **last_knn,
             }
             show.step(progress, figures)
-            if asked_to_stop() or time.monotonic() - saved > 300:
+            if asked_to_stop() or time.monotonic() - saved > 60 * checkpoint_minutes:
                 _save(training, folder)
                 saved = time.monotonic()
             if asked_to_stop() and progress.step < progress.total:
@@ -259,8 +327,8 @@ def train(training: Training, folder: RunFolder, source: Source, show: Show) -> 
 
         fit(training, watch)
     _save(training, folder)
-    save_encoder(_whole(training.method.encoder), folder.path / "encoder.safetensors")
     save_parts(training.method.parts(), folder.path / "parts.safetensors")
+    save_encoder(_whole(training.method.encoder), folder.path / "encoder.safetensors")  # now it is done
 
 
 def _online_knn(training: Training, source: Source) -> OnlineKnn | None:
@@ -272,6 +340,14 @@ def _online_knn(training: Training, source: Source) -> OnlineKnn | None:
     return OnlineKnn(labelled, encoder.spec["size"], training.engine)
 
 
+def _begin(training: Training, folder: RunFolder, source: Source) -> None:
+    """What is in the folder before the first step."""
+    _picture(training, folder)
+    if source.skipped:
+        write_text(folder.path / "skipped.txt", "".join(f"{path}\t{why}\n" for path, why in source.skipped))
+    _save(training, folder)
+
+
 def _picture(training: Training, folder: RunFolder) -> None:
     stream = training.stream
     items = stream.order(0)[:8]
@@ -281,7 +357,8 @@ def _picture(training: Training, folder: RunFolder) -> None:
 
 
 def _save(training: Training, folder: RunFolder) -> None:
-    save_checkpoint(folder.path / "last.ckpt", training.state_dict())
+    RunFolder.open(folder.path)  # a folder that was removed meanwhile is not made anew for a checkpoint
+    keep_checkpoint(folder.path, training.state_dict())
 
 
 def _whole(encoder: torch.nn.Module) -> Encoder:

@@ -41,8 +41,15 @@ def asked(what: str | Mapping[str, Any], view_size: int) -> Recipe:
         view_size: Of the run, in pixels: a recipe that is named is fitted to it, before any change.
 
     Raises:
-        UsageError: If a name in it is wrong; the message carries the nearest one.
+        UsageError: If a name in it is wrong; the message carries the nearest one. Or if it is none at all.
     """
+    try:
+        return _read(what, view_size)
+    except (TypeError, AttributeError, ValueError, KeyError, OverflowError) as error:
+        raise UsageError(f"the recipe has something where it does not belong ({error})") from error
+
+
+def _read(what: str | Mapping[str, Any], view_size: int) -> Recipe:
     if isinstance(what, str):
         return for_size(_named(what, {}), view_size)
     if "views" in what:

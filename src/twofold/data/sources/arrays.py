@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from twofold.core.errors import TwofoldError, UsageError
+from twofold.data.archives import is_bomb
 from twofold.data.labels import numbered
 from twofold.data.layout import SPLITS
 from twofold.data.listing import Listing, Origin, file_stamp, list_arrays, short_name
@@ -41,12 +42,17 @@ def _listing(path: Path, stamp: str) -> Listing:
         if path.suffix.lower() == ".npy":
             arrays = {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
         else:
+            _refuse_bomb(path)
             with path.open("rb") as file, np.load(file, allow_pickle=False) as packed:
                 arrays = {name: packed[name] for name in packed.files}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except TwofoldError:
+        raise
+    except Exception as error:  # hostile headers make numpy raise whatever it likes
         if "pickle" in str(error):  # numpy advises to load it all the same
             error = ValueError("it is damaged, or holds Python objects rather than numbers")
-        raise TwofoldError(f"{path} cannot be read as a numpy file: {error}") from None
+        raise TwofoldError(
+            f"{path} cannot be read as a numpy file: {error or type(error).__name__}"
+        ) from None
     images, labels, others = _sorted_out(arrays)
     if not images:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
@@ -57,6 +63,14 @@ def _listing(path: Path, stamp: str) -> Listing:
     parts = dict(zip(images, np.split(numbers, ends), strict=True))
     listing = list_arrays({split: (images[split], parts[split]) for split in images}, classes, stamp)
     return replace(listing, skipped=others)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """All arrays of an ``.npz`` are unpacked into memory."""
+    with zipfile.ZipFile(path) as packed:
+        sizes = [(member.file_size, member.compress_size) for member in packed.infolist()]
+    if any(is_bomb(*size) for size in sizes):
+        raise TwofoldError(f"{path} is refused: it unpacks like a decompression bomb")
 
 
 def _sorted_out(

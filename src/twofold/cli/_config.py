@@ -1,0 +1,54 @@
+"""YAML files of options, read with suspicion: they travel between people."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
+
+from twofold.core.errors import UsageError
+
+_LARGEST = 1 << 20  # bytes
+_DEEPEST = 20  # collections inside each other
+
+
+class ConfigFile(ActionConfigFile):
+    """``--config FILE``, which is looked at before the parser takes it apart."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        """Takes the options that stand in the file."""
+        if Path(values).is_file():
+            read_config(Path(values))
+        super().__call__(parser, cfg, values, option_string)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The options in a YAML file.
+
+    Raises:
+        UsageError: If they are not plain names and values, or more than anybody would write.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise UsageError(f"{path} is larger than any file of options")
+        text = path.read_text(encoding="utf-8")
+        _refuse_bomb(path, text)
+        content = yaml.safe_load(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise UsageError(f"{path} is no YAML file of options: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise UsageError(f"{path} is no YAML file of options: it needs lines of 'name: value'")
+    return content
+
+
+def _refuse_bomb(path: Path, text: str) -> None:
+    """A few lines of aliases of aliases stand for more values than memory holds."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise UsageError(f"{path} is refused: aliases (*{event.anchor}) have no use among options")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise UsageError(f"{path} is refused: more than {_DEEPEST} collections inside each other")

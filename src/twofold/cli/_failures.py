@@ -1,0 +1,54 @@
+"""What the machine did not give, in words: disk, memory, files."""
+
+import errno
+from collections.abc import Iterator
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+
+
+def told(error: BaseException) -> str | None:
+    """One sentence on what was lacking and what to do; None where it was neither disk, file nor memory.
+
+    Args:
+        error: As it arrived; libraries wrap what the system said in errors of their own.
+    """
+    for cause in _causes(error):
+        sentence = _memory(cause) or _file(cause)
+        if sentence:
+            return sentence
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those it was raised from or while handling, the outermost first."""
+    seen: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in seen:
+        yield following
+        seen.append(following)
+        following = following.__cause__ or following.__context__
+
+
+def _memory(error: BaseException) -> str | None:
+    lacking = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
+    by_torch = isinstance(error, RuntimeError) and any(part in str(error).lower() for part in _NO_MEMORY)
+    if lacking or by_torch:
+        return "out of memory: give a smaller --batch-size, --view-size or --encoder, or end other programs"
+    return None
+
+
+def _file(error: BaseException) -> str | None:
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    place = error.filename or "a file"
+    if error.errno in _FULL:
+        return f"no room left on the disk to write {place} ({error.strerror}): make room there"
+    if error.errno in _FORBIDDEN:
+        return f"{place} may not be written or read ({error.strerror}): see to its permissions"
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        return f"{place} is gone: was it moved or removed meanwhile?"
+    if error.errno == errno.EMFILE:
+        return f"too many open files, {place} is one more: allow more (ulimit -n 4096)"
+    return f"{place} fails ({error.strerror}): see to the disk or the network behind it"

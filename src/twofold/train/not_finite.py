@@ -1,0 +1,70 @@
+"""A loss that is no number: what was looked at, and what is likely to have caused it."""
+
+import torch
+from torch import Tensor
+
+from twofold.core.batch import Batch, Progress, Step
+from twofold.core.errors import TwofoldError
+from twofold.core.method import Method
+from twofold.core.source import Images
+
+_NAMED = 5
+"""Images of the step that are named."""
+
+
+class NotFinite(TwofoldError):  # noqa: N818  (the loss is)
+    """The loss of a step is infinite or no number; the step was not taken."""
+
+
+def not_finite(method: Method, images: Images, batch: Batch, step: Step, progress: Progress) -> NotFinite:
+    """The error, which names the step, its images and the likely cause, found by looking.
+
+    Args:
+        method: As it was for this step.
+        images: All images trained on.
+        batch: Of this step.
+        step: What the method returned.
+        progress: Where the training stands.
+    """
+    return NotFinite(
+        f"the loss became {step.loss.item()} at step {progress.step} (epoch {progress.epoch}), "
+        f"on {_named(images, batch)}; {_likely_cause(method, images, batch, step)}"
+    )
+
+
+def is_finite(method: Method) -> bool:
+    """Whether all weights and statistics are."""
+    return all(map(_finite, method.state_dict().values()))
+
+
+def _likely_cause(method: Method, images: Images, batch: Batch, step: Step) -> str:
+    """The first thing on the way from image to loss that is not finite."""
+    for view in batch.views:
+        if not _finite(view.pixels):
+            row = int((~torch.isfinite(view.pixels.flatten(1)).all(dim=1)).nonzero()[0])
+            path = images.paths[int(batch.item[row])]
+            return f"the views of {path} are not finite: give another --recipe (see: twofold views)"
+    if not all(map(_finite, method.parameters())):
+        return "earlier steps made the weights infinite: give a lower --lr or a longer --warmup"
+    embedding = step.seen.get("embedding")
+    if embedding is not None and not _finite(embedding):
+        return (
+            "weights and views are finite, but the embeddings are not: give a lower --lr, or --precision fp32"
+        )
+    if embedding is not None and (embedding == 0).all(dim=1).any():
+        return "an embedding is zero, so that its direction is no number: give a lower --lr"
+    return (
+        "weights, views and embeddings are finite, so the loss itself goes too far: "
+        "look at the method's own settings, such as a --temperature near 0"
+    )
+
+
+def _finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
+
+
+def _named(images: Images, batch: Batch) -> str:
+    """The images of a batch, the first few by path."""
+    shown = ", ".join(images.paths[row] for row in batch.item[:_NAMED].tolist())
+    rest = len(batch.item) - _NAMED
+    return f"the images {shown}" + (f" and {rest} more" if rest > 0 else "")

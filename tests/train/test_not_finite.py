@@ -1,0 +1,76 @@
+"""What is said of a loss that is no number: the first thing on the way that is none."""
+
+import numpy as np
+import pytest
+import torch
+
+import tiny
+from twofold.core.batch import Step
+from twofold.train.not_finite import is_finite, not_finite
+from twofold.train.statistics import Statistics
+
+
+class Named:
+    """A split whose images have names, and which nobody reads."""
+
+    paths = tuple(f"{row}.png" for row in range(tiny.COUNT))
+    labels = None
+    sizes = np.full((tiny.COUNT, 2), 16)
+
+    def __len__(self):
+        return tiny.COUNT
+
+    def read(self, items):
+        raise NotImplementedError
+
+
+def told(method, batch, embedding) -> str:
+    step = Step(torch.tensor(float("inf")), {"embedding": embedding})
+    return str(not_finite(method, Named(), batch, step, tiny.progress(0)))
+
+
+@pytest.fixture(scope="module")
+def method():
+    return tiny.make_method("simclr")
+
+
+def test_step_and_images_are_named(method):
+    batch = tiny.make_batch(method)
+    text = told(method, batch, torch.ones(tiny.COUNT, 4))
+    assert text.startswith("the loss became inf at step 1000 (epoch 20), on the images 0.png, 1.png, 2.png")
+    assert "and 11 more" in text
+
+
+def test_the_cause_is_the_first_thing_that_is_no_number(method):
+    batch = tiny.make_batch(method)
+    good = torch.ones(tiny.COUNT, 4)
+    assert "the loss itself goes too far" in told(method, batch, good)
+    zero = good.clone()
+    zero[3] = 0
+    assert "an embedding is zero" in told(method, batch, zero)
+    assert "the embeddings are not: give a lower --lr" in told(method, batch, good * torch.nan)
+    with torch.no_grad():
+        weight = next(method.parameters())
+        kept = weight.clone()
+        weight[0] = torch.inf
+        assert "earlier steps made the weights infinite" in told(method, batch, good * torch.nan)
+        assert not is_finite(method)
+        weight.copy_(kept)
+    assert is_finite(method)
+    batch.views[1].pixels[5, 0, 2, 2] = torch.nan
+    assert "the views of 5.png are not finite" in told(method, batch, good * torch.nan)
+
+
+@pytest.mark.parametrize("name", ["simclr", "byol"])
+def test_statistics_and_random_numbers_go_back_to_what_they_were(name):
+    method = tiny.make_method(name)
+    before = {key: value.clone() for key, value in method.state_dict().items()}
+    drawn = torch.get_rng_state()
+    statistics = Statistics(method)
+    statistics.keep()
+    method(tiny.make_batch(method), tiny.progress(0))
+    torch.rand(3)
+    assert any(not torch.equal(value, before[key]) for key, value in method.state_dict().items())
+    statistics.restore()
+    assert all(torch.equal(value, before[key]) for key, value in method.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), drawn)
