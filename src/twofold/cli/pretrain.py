@@ -6,11 +6,13 @@ import sys
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from twofold.cli._devices import add_devices, on_devices
 from twofold.cli._reading import add_reading, as_typed
 from twofold.cli._show import LiveShow
 from twofold.core.errors import UsageError
+from twofold.core.processes import is_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -55,10 +57,14 @@ def add_training(parser: "ArgumentParser") -> None:
     )
     add_reading(parser)
     parser.add_argument("--precision", type=Precision, default="auto", help="of the networks")
-    parser.add_argument("--threads", type=int, help="threads inside one operation; by default all cores")
+    add_devices(parser)
+    parser.add_argument(
+        "--threads", type=int, help="threads of each process inside one operation; by default all cores"
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
 
 
+@on_devices
 def run(args: "Namespace") -> int:
     """Trains or resumes, writes the report, and names the command that judges: judging is asked for apart."""
     if args.resume:
@@ -77,9 +83,9 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
         request: What is trained.
         teacher: Folder of a classifier that the method learns from.
     """
-    from twofold.data import open_source
     from twofold.train.engine import Engine
-    from twofold.train.pretrain import Stopped, prepare, start
+    from twofold.train.interrupts import Stopped
+    from twofold.train.pretrain import prepare, start
 
     engine = Engine.start(args.precision, threads=args.threads)
     opened = {
@@ -87,7 +93,7 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
         "labels": _absolute(args.labels),
         **as_typed(args, request.size, request.view_size),
     }
-    source = open_source(**opened)
+    source = _opened(opened)
     typed = shlex.join(["twofold", command, *sys.argv[2:]])
     with LiveShow() as show:
         prepared = prepare(
@@ -101,7 +107,9 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
             show=show,
         )
         if args.dry_run:
-            print(json.dumps({**asdict(prepared.run), "key": prepared.run.key, **prepared.about}, indent=2))
+            if is_first():
+                spec = {**asdict(prepared.run), "key": prepared.run.key, **prepared.about}
+                print(json.dumps(spec, indent=2))
             return 0
         try:
             folder = start(prepared, Path(args.out), show)
@@ -113,13 +121,13 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
 def _resume(path: Path, threads: int | None) -> int:
     """Goes on at the precision that the run was resolved to."""
     from twofold.core.run import RunFolder
-    from twofold.data import open_source
     from twofold.train.engine import Engine
-    from twofold.train.pretrain import Stopped, resume
+    from twofold.train.interrupts import Stopped
+    from twofold.train.pretrain import resume
 
     folder = RunFolder.open(path)
     engine = Engine.start(folder.run.precision, threads=threads)  # type: ignore[arg-type]
-    source = open_source(**folder.spec["data"]["open"])
+    source = _opened(folder.spec["data"]["open"])
     with LiveShow() as show:
         try:
             resume(folder, source, engine, show)
@@ -129,7 +137,9 @@ def _resume(path: Path, threads: int | None) -> int:
 
 
 def _finish(folder: "RunFolder", source: "Source") -> int:
-    """Writes the report and says what to do next."""
+    """Writes the report and says what to do next; one process does it for all."""
+    if not is_first():
+        return 0
     from twofold.report.html import write_report
 
     page = write_report(folder.path)
@@ -142,8 +152,19 @@ def _finish(folder: "RunFolder", source: "Source") -> int:
 
 
 def _stopped(folder: "RunFolder") -> int:
-    print(f"stopped; go on with: twofold pretrain --resume {shlex.quote(str(folder.path))}", file=sys.stderr)
+    if is_first():
+        where = shlex.quote(str(folder.path))
+        print(f"stopped; go on with: twofold pretrain --resume {where}", file=sys.stderr)
     return 130
+
+
+def _opened(how: dict[str, Any]) -> "Source":
+    """The data, decoded by one process of each machine where that has not been done yet."""
+    from twofold.core import dist
+    from twofold.data import open_source
+
+    with dist.one_before_the_others():
+        return open_source(**how, progress=is_first())
 
 
 def request_of(args: "Namespace", method: str) -> "Request":

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from twofold.core import registry
+from twofold.core import dist, registry
 from twofold.core.batch import Progress, Step
 from twofold.core.errors import TwofoldError
 from twofold.core.method import Method
@@ -18,10 +18,12 @@ from twofold.core.source import Images, Source
 from twofold.data.splits import labelled_images, pretraining_images
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder, save_parts
+from twofold.train import shares
 from twofold.train.checkpoint import load_checkpoint, save_checkpoint
 from twofold.train.engine import Engine, seed_everything
-from twofold.train.environment import about, environment
-from twofold.train.interrupts import interrupts
+from twofold.train.environment import about, differences, environment
+from twofold.train.follow import follow
+from twofold.train.interrupts import Stopped, interrupts
 from twofold.train.length import number_of_steps
 from twofold.train.loop import Training, fit
 from twofold.train.monitors import Log, OnlineKnn, Pace, spread
@@ -46,10 +48,6 @@ class Show(Protocol):
     def step(self, progress: Progress, figures: dict[str, float]) -> None:
         """Figures after a step."""
         ...
-
-
-class Stopped(Exception):  # noqa: N818 (nothing went wrong)
-    """The user asked to stop; the checkpoint is written. Its argument is the run folder."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +134,8 @@ def start(prepared: Prepared, out: Path, show: Show) -> RunFolder:
     """
     run, source = prepared.run, prepared.source
     training = build(run, images_for(run.method["name"], source), prepared.engine)
+    if dist.rank() > 0:
+        return follow(training, RunFolder(out / run.folder_name))
     folder = RunFolder.create(out, run, prepared.about)
     try:
         _picture(training, folder)
@@ -154,8 +154,11 @@ def start(prepared: Prepared, out: Path, show: Show) -> RunFolder:
 def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> None:
     """Goes on with a run from its last checkpoint, exactly.
 
+    Another number of processes goes on with the same order and the same views.
+
     Raises:
         TwofoldError: If the data has changed, or the run has nothing to go on with.
+        UsageError: If its batch does not divide among the processes.
     """
     run = folder.run
     if source.fingerprint != run.data["fingerprint"]:
@@ -163,16 +166,18 @@ def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Non
             f"the data at {run.data['open']['data']} is not what {folder.path} was trained on "
             "(its contents have changed): start a new run instead"
         )
-    recorded = folder.spec
+    shares.check_run(run.batch_size)
     training = build(run, images_for(run.method["name"], source), engine)
     training.load_state_dict(load_checkpoint(folder.path / "last.ckpt"))
     if training.step >= training.total:
         raise TwofoldError(f"{folder.path} is finished: {training.total} of {training.total} steps are done")
-    now = environment(engine)
-    for name in ("threads", "torch", "processor", "renderer"):
-        was, is_ = recorded.get(name), now[name]
-        if was != is_:
-            show.note(f"{name} was {was} and is now {is_}: the resumed run is not bit-exact")
+    if dist.rank() > 0:
+        follow(training, folder)
+        return
+    differ = differences(folder.spec, environment(engine))
+    for difference in differ:
+        show.note(f"{difference}: the resumed run is not bit-exact")
+    folder.mark_inexact(training.step, differ)
     folder.cut_log(training.step)
     train(training, folder, source, show)
 
@@ -203,8 +208,18 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
         module.learn_from(load_teacher(run.parents))
     views = ViewMaker(recipe, seed=run.seed, view_size=run.view_size, channels=run.encoder["channels"])
     ahead = 0 if engine.device.type == "cpu" else 2
-    stream = Stream(images, views, run.batch_size, run.seed, method.learns_from_labels, ahead)
+    stream = Stream(
+        images,
+        views,
+        run.batch_size,
+        run.seed,
+        method.learns_from_labels,
+        ahead,
+        part=dist.rank(),
+        parts=dist.world_size(),
+    )
     module.setup(len(images), run.data["classes"], run.steps)
+    dist.equalise(module)
     module = engine.place(module)
     spec = OptimizerSpec(**run.optimizer)
     optimizer = make_optimizer(spec, module.param_groups())
@@ -240,10 +255,11 @@ def train(training: Training, folder: RunFolder, source: Source, show: Show) -> 
                 **last_knn,
             }
             show.step(progress, figures)
-            if asked_to_stop() or time.monotonic() - saved > 300:
+            stop = asked_to_stop()
+            if stop or time.monotonic() - saved > 300:
                 _save(training, folder)
                 saved = time.monotonic()
-            if asked_to_stop() and progress.step < progress.total:
+            if stop and progress.step < progress.total:
                 raise Stopped(folder)
 
         fit(training, watch)
