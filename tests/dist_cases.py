@@ -1,5 +1,7 @@
-"""What both of two processes do in tests of twofold.core.dist."""
+"""What each of several processes does in tests of twofold.core.dist."""
 
+import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -55,3 +57,23 @@ def equalised() -> dict[str, Tensor]:
     net[1].running_mean.fill_(dist.rank())
     dist.equalise(net)
     return net.state_dict()
+
+
+def votes() -> tuple[bool, bool, bool]:
+    return dist.anyone(False), dist.anyone(dist.rank() == 1), dist.anyone(True)
+
+
+def told_by_the_first() -> float:
+    return dist.from_first(dist.rank() + 0.1)
+
+
+def seen_in_turn(folder: Path) -> list[int]:
+    """How much was there when it was this process's turn, three times."""
+    seen = []
+    for turn in range(3):
+        with dist.one_before_the_others():
+            seen.append(len(list(folder.glob(f"{turn}-*"))))
+            if dist.rank() == 0:
+                time.sleep(0.05)
+                (folder / f"{turn}-done").touch()
+    return seen

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core import registry
 from twofold.core.method import Method
 from twofold.nn.queue import Queue
@@ -133,11 +133,16 @@ def test_survives_bf16(name: str) -> None:
 
 
 @cache
-def trained_in_two_processes() -> list[dict[str, dict[str, Tensor]]]:
-    return in_two_processes(tiny.train_all, METHODS)
+def trained_in_processes(count: int) -> list[dict[str, dict[str, Tensor]]]:
+    return in_processes(count, tiny.train_all, METHODS)
 
 
+@cache
+def trained_alone(name: str) -> dict[str, Tensor]:
+    return tiny.train(name)
+
+
+@pytest.mark.parametrize("count", [2, 3])
 @every_method
-def test_two_processes_do_what_one_does_with_the_whole_batch(name: str) -> None:
-    first, second = (result[name] for result in trained_in_two_processes())
-    tiny.assert_equal_training(first, second, tiny.train(name))
+def test_several_processes_do_what_one_does_with_the_whole_batch(name: str, count: int) -> None:
+    tiny.assert_equal_training([part[name] for part in trained_in_processes(count)], trained_alone(name))

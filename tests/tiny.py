@@ -21,6 +21,12 @@ SIDE = 16
 COUNT = 16
 START = 1000
 
+SHARED = 24
+"""Images of a batch that two or three processes share."""
+
+GROUPS = 6
+"""Of a method's own batch norm for each device: 2 or 3 processes have the same number of them."""
+
 SMALLER = {"w_mse": {"dim": 4, "sub_batch": 8}}
 """What even a small preset has too large for batches of ``COUNT``."""
 
@@ -97,27 +103,33 @@ def take_step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, st
 
 
 def train(name: str, changes: dict[str, Any] | None = None) -> dict[str, Tensor]:
-    """State and last gradients after three steps in float64; the batch is shared by all processes."""
-    method = make_method(name, torch.float64, **(changes or {}))
+    """State, last gradients and mean loss after three steps in float64; all processes share the batches."""
+    method = make_method(name, torch.float64, **{**per_device(name), **(changes or {})})
     optimizer = make_optimizer(method)
     for step in range(3):
-        take_step(method, optimizer, own_part(make_batch(method, step, torch.float64)), step)
+        batch = own_part(make_batch(method, step, torch.float64, SHARED))
+        loss = take_step(method, optimizer, batch, step)
     gradients = {f"{key}.grad": p.grad for key, p in method.named_parameters() if p.grad is not None}
-    return {**method.state_dict(), **gradients}
+    return {**method.state_dict(), **gradients, "loss": dist.gather(loss[None]).mean()}
+
+
+def per_device(name: str) -> dict[str, Any]:
+    """What makes one process emulate the batch norms of several devices, where the method has these."""
+    own = inspect.signature(registry.find("methods", name)).parameters
+    return {"bn_splits": GROUPS} if "bn_splits" in own else {}
 
 
 def train_all(names: list[str]) -> dict[str, dict[str, Tensor]]:
     return {name: train(name) for name in names}
 
 
-def assert_equal_training(
-    first: dict[str, Tensor], second: dict[str, Tensor], whole: dict[str, Tensor]
-) -> None:
-    """Two processes hold the same to the bit, and what one process with the whole batch holds."""
-    assert whole.keys() == first.keys() == second.keys()
-    for key, value in whole.items():
-        assert torch.equal(first[key], second[key]), f"differs between processes: {key}"
-        assert torch.allclose(first[key].double(), value.double(), rtol=1e-7, atol=1e-10), key
+def assert_equal_training(parts: list[dict[str, Tensor]], whole: dict[str, Tensor]) -> None:
+    """All processes hold the same to the bit, and what one process with the whole batch holds."""
+    for part in parts:
+        assert part.keys() == whole.keys()
+        for key, value in whole.items():
+            assert torch.equal(part[key], parts[0][key]), f"differs between processes: {key}"
+            assert torch.allclose(part[key].double(), value.double(), rtol=1e-7, atol=1e-10), key
 
 
 def _view(images: Tensor, spec: ViewSpec, random: torch.Generator, dtype: torch.dtype) -> View:

@@ -23,6 +23,15 @@ def test_a_damaged_run_does_not_hide_the_others(spec: str, tmp_path: Path, capsy
     assert good[:5] == ["good", "byol", "cats", "2", "0%"]
 
 
+def test_a_run_that_is_not_bit_exact_says_so(tmp_path: Path, capsys) -> None:
+    spec = {"method": {"name": "byol"}, "data": {"name": "cats"}, "epochs": 2.0, "steps": 9}
+    marks = [{"step": 3, "because": ["processes was 1 and is now 2"]}]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "spec.json").write_text(json.dumps({**spec, "inexact": marks}))
+    assert main(["runs", str(tmp_path)]) == 0
+    assert "0%, inexact" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("words", [["evaluate", "RUN"], ["pretrain", "--resume", "RUN"]])
 def test_a_damaged_spec_is_told_in_one_line(words: list[str], tmp_path: Path, capsys) -> None:
     (tmp_path / "spec.json").write_text("{")

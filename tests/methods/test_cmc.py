@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.method import Method
 from twofold.methods.cmc import CMC
 from twofold.objectives.noise_contrastive import log_partition, memory_scores, nce, sampled_softmax
@@ -62,5 +62,5 @@ def test_directions_have_constants_of_their_own_that_stay() -> None:
 
 def test_two_processes_agree_on_the_constants() -> None:
     changes = {"loss": "nce", "temperature": 0.07, "negatives": 50}
-    first, second = in_two_processes(tiny.train, "cmc", changes)
+    first, second = in_processes(2, tiny.train, "cmc", changes)
     tiny.assert_equal_training(first, second, tiny.train("cmc", changes))

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 import tiny
 from cluster_cases import CHANGES, features, two_epochs
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.method import Method
 from twofold.methods import deepcluster_v2
 from twofold.nn.multicrop import embed_views
@@ -126,5 +126,5 @@ def test_it_goes_on_exactly_from_the_middle_of_an_epoch() -> None:
 
 
 def test_two_processes_cluster_what_one_does() -> None:
-    first, second = in_two_processes(two_epochs)
-    tiny.assert_equal_training(first, second, two_epochs())
+    parts = in_processes(2, two_epochs)
+    tiny.assert_equal_training(parts, two_epochs())

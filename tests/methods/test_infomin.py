@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.method import Method
 from twofold.methods.infomin import InfoMin
 from twofold.objectives.contrastive import info_nce
@@ -60,5 +60,5 @@ def test_patches_and_images_do_not_meet_in_a_batch_norm() -> None:
 
 def test_two_processes_draw_the_same_hard_negatives() -> None:
     changes = {"queue": 64, "hardness": 1.0}
-    first, second = in_two_processes(tiny.train, "infomin", changes)
-    tiny.assert_equal_training(first, second, tiny.train("infomin", changes))
+    parts = in_processes(2, tiny.train, "infomin", changes)
+    tiny.assert_equal_training(parts, tiny.train("infomin", changes))

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.method import Method
 from twofold.methods.instdisc import InstDisc
 from twofold.objectives.noise_contrastive import log_partition, memory_scores, nce, sampled_softmax
@@ -61,8 +61,8 @@ def test_the_proximal_term_is_the_squared_distance_to_the_memory() -> None:
 
 def test_two_processes_agree_on_the_constant_and_the_proximal_term() -> None:
     changes = {"loss": "nce", "proximal": 30.0, "temperature": 0.07, "negatives": 50}
-    first, second = in_two_processes(tiny.train, "instdisc", changes)
-    tiny.assert_equal_training(first, second, tiny.train("instdisc", changes))
+    parts = in_processes(2, tiny.train, "instdisc", changes)
+    tiny.assert_equal_training(parts, tiny.train("instdisc", changes))
 
 
 def test_every_parameter_is_decayed() -> None:

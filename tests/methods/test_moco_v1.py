@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.method import Method
 from twofold.methods.moco_v1 import MoCoV1
 from twofold.objectives.contrastive import info_nce
@@ -69,11 +69,11 @@ def test_hard_negatives_raise_the_loss_and_are_the_same_in_every_process(name: s
     batch = tiny.make_batch(plain, dtype=torch.float64)
     assert hard(batch, tiny.progress(0)).loss > plain(batch, tiny.progress(0)).loss + 0.01
     changes = {"queue": 64, "hardness": 1.0}
-    first, second = in_two_processes(tiny.train, name, changes)
-    tiny.assert_equal_training(first, second, tiny.train(name, changes))
+    parts = in_processes(2, tiny.train, name, changes)
+    tiny.assert_equal_training(parts, tiny.train(name, changes))
 
 
 def test_a_batch_norm_for_each_process_equals_its_emulation_by_one() -> None:
     changes = {"bn_splits": 2, "queue": 40}
-    first, second = in_two_processes(tiny.train, "moco_v1", changes)
-    tiny.assert_equal_training(first, second, tiny.train("moco_v1", changes))
+    parts = in_processes(2, tiny.train, "moco_v1", changes)
+    tiny.assert_equal_training(parts, tiny.train("moco_v1", changes))

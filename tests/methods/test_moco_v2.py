@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.method import Method
 from twofold.methods.moco_v2 import MoCoV2
 from twofold.objectives.contrastive import info_nce
@@ -67,5 +67,5 @@ def test_every_parameter_is_decayed() -> None:
 
 def test_a_batch_norm_for_each_process_equals_its_emulation_by_one() -> None:
     changes = {"bn_splits": 2, "symmetric": False, "queue": 40}
-    first, second = in_two_processes(tiny.train, "moco_v2", changes)
-    tiny.assert_equal_training(first, second, tiny.train("moco_v2", changes))
+    parts = in_processes(2, tiny.train, "moco_v2", changes)
+    tiny.assert_equal_training(parts, tiny.train("moco_v2", changes))

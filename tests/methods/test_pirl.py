@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.method import Method
 from twofold.methods.pirl import PIRL
 from twofold.objectives.noise_contrastive import log_partition, memory_scores, nce, sampled_softmax
@@ -69,7 +69,7 @@ def test_each_term_has_a_constant_of_its_own_that_stays() -> None:
 
 def test_two_processes_agree_on_both_constants() -> None:
     changes = {"loss": "nce", "temperature": 0.07, "negatives": 50}
-    first, second = in_two_processes(tiny.train, "pirl", changes)
+    first, second = in_processes(2, tiny.train, "pirl", changes)
     tiny.assert_equal_training(first, second, tiny.train("pirl", changes))
 
 

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.method import Method
 
 
@@ -45,5 +45,5 @@ def test_images_without_a_label_take_no_part() -> None:
 
 def test_two_processes_with_a_head() -> None:
     changes = {"hidden": 24, "dim": 6}
-    first, second = in_two_processes(tiny.train, "supervised", changes)
-    tiny.assert_equal_training(first, second, tiny.train("supervised", changes))
+    parts = in_processes(2, tiny.train, "supervised", changes)
+    tiny.assert_equal_training(parts, tiny.train("supervised", changes))

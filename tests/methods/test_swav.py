@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.batch import Progress
 from twofold.core.method import Method
 from twofold.methods import swav
@@ -97,8 +97,8 @@ def test_the_batch_learns_from_its_own_codes(
 
 def test_two_processes_share_one_queue() -> None:
     changes = {"queue": 2 * tiny.COUNT, "queue_epoch": 0}
-    first, second = in_two_processes(tiny.train, "swav", changes)
-    tiny.assert_equal_training(first, second, tiny.train("swav", changes))
+    parts = in_processes(2, tiny.train, "swav", changes)
+    tiny.assert_equal_training(parts, tiny.train("swav", changes))
 
 
 def test_prototypes_are_frozen_at_first_and_stay_unit_vectors() -> None:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 import tiny
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.method import Method
 from twofold.methods import swd
 from twofold.objectives.contrastive import nt_xent
@@ -78,5 +78,5 @@ def replace_all_by_the_first(batch: Any) -> Any:
 @pytest.mark.parametrize("prior", ["normal", "hypercube", "log_sum_exp"])
 def test_two_processes_sort_one_batch(prior: str) -> None:
     changes = {"prior": prior}
-    first, second = in_two_processes(tiny.train, "swd", changes)
-    tiny.assert_equal_training(first, second, tiny.train("swd", changes))
+    parts = in_processes(2, tiny.train, "swd", changes)
+    tiny.assert_equal_training(parts, tiny.train("swd", changes))

@@ -6,7 +6,7 @@ from timm.layers import BatchNormAct2d
 from torch import nn
 
 import norm_cases
-from two_processes import in_two_processes
+from processes import in_processes
 from twofold.core.errors import UsageError
 from twofold.nn.norm import GroupedBatchNorm, split
 
@@ -14,7 +14,7 @@ from twofold.nn.norm import GroupedBatchNorm, split
 def test_synchronised_norm_equals_the_whole_batch() -> None:
     """Output, gradients and running statistics of two processes, put together, in float64."""
     whole = norm_cases.run(norm_cases.make(), norm_cases.batch())
-    parts = in_two_processes(norm_cases.run_synchronised)
+    parts = in_processes(2, norm_cases.run_synchronised)
     assert parts[0]["type"] == "SyncBatchNorm"
     for key in ("output", "input.grad"):
         torch.testing.assert_close(torch.cat([part[key] for part in parts]), whole[key])
@@ -24,7 +24,7 @@ def test_synchronised_norm_equals_the_whole_batch() -> None:
 
 
 def test_synchronised_norm_is_plain_in_eval_mode_and_keeps_half_types() -> None:
-    for result in in_two_processes(norm_cases.run_synchronised_beside_plain):
+    for result in in_processes(2, norm_cases.run_synchronised_beside_plain):
         assert result["same_in_eval"]
         assert result["dtype"] == torch.bfloat16
         assert result["offsetless_is_normal"]
@@ -71,6 +71,6 @@ def test_a_batch_that_does_not_divide_is_refused() -> None:
 
 
 def test_running_statistics_can_be_made_equal() -> None:
-    first, second = in_two_processes(norm_cases.running_means_after_averaging)
+    first, second = in_processes(2, norm_cases.running_means_after_averaging)
     assert torch.equal(first, second)
     torch.testing.assert_close(first, 0.1 * (norm_cases.batch().mean(dim=(0, 2, 3)) + 0.5))

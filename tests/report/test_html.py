@@ -125,6 +125,14 @@ def test_a_full_run_tells_verdict_scores_training_views_facts_and_next_command(f
     assert f"twofold fit {full} --data 'my data/cifar10.zip' --labels labels.csv" in page.text
 
 
+def test_it_tells_of_several_processes_and_where_a_run_is_not_bit_exact(tmp_path):
+    assert "Not bit-exact" not in read(make_run(tmp_path / "exact", spec={**SPEC, "processes": 1})).text
+    marks = [{"step": 3, "because": ["processes was 2 and is now 1", "torch was 2.6 and is now 2.7"]}]
+    page = read(make_run(tmp_path / "inexact", spec={**SPEC, "processes": 2, "inexact": marks}))
+    assert "2 processes, 2 threads" in page.text
+    assert "from step 3 on: processes was 2 and is now 1, torch was 2.6 and is now 2.7" in page.text
+
+
 def test_the_page_needs_nothing_but_itself(full):
     html = write_report(full).read_text(encoding="utf-8")
     page = Page(html)

@@ -89,3 +89,13 @@ def test_no_thread_is_left_when_the_loop_stops_early():
             break
         time.sleep(0.02)
     assert threading.active_count() == before
+
+
+def test_each_part_of_a_batch_is_made_as_in_the_whole():
+    maker = ViewMaker(recipes.C_CIFAR, seed=0, view_size=8, channels=3)
+    whole = Stream(InMemory(), maker, 6, 0).batches(1)
+    parts = [Stream(InMemory(), maker, 6, 0, part=part, parts=3).batches(1) for part in range(3)]
+    for batch, *shares in zip(whole, *parts, strict=True):
+        assert torch.equal(batch.item, torch.cat([share.item for share in shares]))
+        for number, view in enumerate(batch.views):
+            assert torch.equal(view.pixels, torch.cat([share.views[number].pixels for share in shares]))

@@ -9,7 +9,8 @@ from typing import Any
 
 from twofold import __version__
 from twofold.cli._failures import told
-from twofold.core.errors import TwofoldError, UsageError, nearest
+from twofold.core.errors import ToldElsewhere, TwofoldError, UsageError, nearest
+from twofold.core.processes import is_first
 
 USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
@@ -21,12 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
     words = [word for word in words if word != "--debug"]
     try:
         return _dispatch(words)
-    except UsageError as error:
-        return _fail(error, USAGE_ERROR, debug)
     except TwofoldError as error:
-        return _fail(error, FAILURE, debug)
+        return _fail(error, _status(error), debug)
+    except ToldElsewhere as silent:
+        return _status(silent.__cause__)
     except KeyboardInterrupt as stop:
-        print(f"\n{_with_notes('stopped', stop)}", file=sys.stderr)
+        if is_first():
+            print(f"\n{_with_notes('stopped', stop)}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
@@ -57,6 +59,11 @@ def _dispatch(words: list[str]) -> int:
         parsed = parse(parser, words[1:])
     except SystemExit as stop:  # --help
         return int(stop.code or 0)
+    except UsageError as error:
+        if is_first():
+            raise
+        raise ToldElsewhere from error
+    parsed.words = words
     status: int = command.run(parsed)
     return status
 
@@ -128,6 +135,12 @@ def _overview() -> str:
         summary = importlib.import_module(f"twofold.cli.{name}").SUMMARY
         lines.append(f"  {name:<11} {summary}")
     return "\n".join([*lines, "", "Start with: twofold quickstart", "Help on one: twofold COMMAND --help"])
+
+
+def _status(error: BaseException | None) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    return USAGE_ERROR if isinstance(error, UsageError) else FAILURE
 
 
 def _fail(error: BaseException, status: int, debug: bool) -> int:

@@ -1,4 +1,4 @@
-"""Progress on the terminal: a live bar, or plain lines where nobody watches."""
+"""Progress on the terminal: a live bar, or plain lines where nobody watches. One process shows it for all."""
 
 from types import TracebackType
 from typing import Any
@@ -6,7 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-console = Console(stderr=True, highlight=False)
+from twofold.core.processes import is_first
+
+console = Console(stderr=True, highlight=False, quiet=not is_first())
 
 
 class LiveShow:

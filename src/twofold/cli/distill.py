@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twofold.cli._devices import on_devices
 from twofold.cli.pretrain import add_training, begin, request_of
 from twofold.core.errors import UsageError
 
@@ -31,6 +32,7 @@ def parser() -> "ArgumentParser":
     return parser
 
 
+@on_devices
 def run(args: "Namespace") -> int:
     """Trains a student, by default of the teacher's own architecture, into a run folder like any other."""
     from twofold.nn.class_network import load_class_network

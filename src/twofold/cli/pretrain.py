@@ -6,11 +6,13 @@ import sys
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from twofold.cli._devices import add_devices, on_devices
 from twofold.cli._reading import add_reading, as_typed
 from twofold.cli._show import LiveShow
 from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.processes import is_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -61,13 +63,17 @@ def add_training(parser: "ArgumentParser") -> None:
         action="store_true",
         help="compile the encoder: a minute at the start, faster steps after it",
     )
-    parser.add_argument("--threads", type=int, help="threads inside one operation; by default all cores")
+    add_devices(parser)
+    parser.add_argument(
+        "--threads", type=int, help="threads of each process inside one operation; by default all cores"
+    )
     parser.add_argument(
         "--checkpoint-minutes", type=float, default=5.0, help="between two checkpoints: what a kill may cost"
     )
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
 
 
+@on_devices
 def run(args: "Namespace") -> int:
     """Trains or resumes, writes the report, and names the command that judges: judging is asked for apart."""
     if args.resume:
@@ -86,9 +92,9 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
         request: What is trained.
         teacher: Folder of a classifier that the method learns from.
     """
-    from twofold.data import open_source
     from twofold.train.engine import Engine
-    from twofold.train.pretrain import Stopped, prepare, start
+    from twofold.train.interrupts import Stopped
+    from twofold.train.pretrain import prepare, start
 
     minutes = _checkpoint_minutes(args)
     engine = Engine.start(args.precision, threads=args.threads, compiled=args.compile)
@@ -97,7 +103,7 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
         "labels": _absolute(args.labels),
         **as_typed(args, request.size, request.view_size),
     }
-    source = open_source(**opened)
+    source = _opened(opened)
     typed = shlex.join(["twofold", command, *sys.argv[2:]])
     with LiveShow() as show:
         prepared = prepare(
@@ -111,7 +117,9 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
             show=show,
         )
         if args.dry_run:
-            print(json.dumps({**asdict(prepared.run), "key": prepared.run.key, **prepared.about}, indent=2))
+            if is_first():
+                spec = {**asdict(prepared.run), "key": prepared.run.key, **prepared.about}
+                print(json.dumps(spec, indent=2))
             return 0
         try:
             folder = start(prepared, Path(args.out), show, minutes)
@@ -124,7 +132,8 @@ def _resume(args: "Namespace") -> int:
     """Goes on at the precision that the run was resolved to."""
     from twofold.core.run import RunFolder
     from twofold.train.engine import Engine
-    from twofold.train.pretrain import Stopped, resume
+    from twofold.train.interrupts import Stopped
+    from twofold.train.pretrain import resume
 
     folder, minutes = RunFolder.open(Path(args.resume)), _checkpoint_minutes(args)
     compiled = folder.spec.get("compiled", False)
@@ -139,10 +148,8 @@ def _resume(args: "Namespace") -> int:
 
 
 def _opened_again(folder: "RunFolder") -> "Source":
-    from twofold.data import open_source
-
     try:
-        return open_source(**folder.run.data["open"])
+        return _opened(folder.run.data["open"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise TwofoldError(
             f"{folder.path / 'spec.json'} is damaged: it does not tell how the data is opened ({error})"
@@ -157,7 +164,9 @@ def _checkpoint_minutes(args: "Namespace") -> float:
 
 
 def _finish(folder: "RunFolder", source: "Source") -> int:
-    """Writes the report and says what to do next."""
+    """Writes the report and says what to do next; one process does it for all."""
+    if not is_first():
+        return 0
     from twofold.report.html import write_report
 
     page = write_report(folder.path)
@@ -170,8 +179,19 @@ def _finish(folder: "RunFolder", source: "Source") -> int:
 
 
 def _stopped(folder: "RunFolder") -> int:
-    print(f"stopped; go on with: twofold pretrain --resume {shlex.quote(str(folder.path))}", file=sys.stderr)
+    if is_first():
+        where = shlex.quote(str(folder.path))
+        print(f"stopped; go on with: twofold pretrain --resume {where}", file=sys.stderr)
     return 130
+
+
+def _opened(how: dict[str, Any]) -> "Source":
+    """The data, decoded by one process of each machine where that has not been done yet."""
+    from twofold.core import dist
+    from twofold.data import open_source
+
+    with dist.one_before_the_others():
+        return open_source(**how, progress=is_first())
 
 
 def request_of(args: "Namespace", method: str) -> "Request":

@@ -45,7 +45,8 @@ def run(args: "Namespace") -> int:
     from twofold.data import open_source
     from twofold.report.html import write_report
     from twofold.train.engine import Engine
-    from twofold.train.pretrain import Stopped, prepare, start
+    from twofold.train.interrupts import Stopped
+    from twofold.train.pretrain import prepare, start
     from twofold.train.resolve import Request
 
     engine = Engine.start(threads=args.threads)

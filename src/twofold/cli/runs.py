@@ -58,6 +58,8 @@ def _row(folder: "RunFolder") -> tuple[str, ...]:
     done = log[-1]["step"] if log else 0
     finished = (folder.path / "encoder.safetensors").is_file() and done >= spec["steps"]
     state = "done" if finished else f"{100 * done // spec['steps']}%"
+    if spec.get("inexact"):
+        state += ", inexact"
     return (
         folder.path.name,
         spec["method"]["name"],

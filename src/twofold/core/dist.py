@@ -5,15 +5,122 @@ of them; gradients are then averaged. Done so, N processes take the step that on
 with the whole batch. With one process everything here is the identity.
 """
 
-from collections.abc import Iterable
-from typing import Any
+import os
+import platform
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as torch_dist
 from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
+from twofold.core.errors import ToldElsewhere, TwofoldError
 from twofold.core.precision import cast_up
+from twofold.core.processes import GO_ON, LAUNCHED, Seat, seat
+
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
+
+_PATIENCE = timedelta(minutes=30)
+"""For an exchange: the first process judges and writes meanwhile."""
+
+_PATIENCE_TO_PACK = timedelta(days=2)
+"""For what one process of a machine does for all of it."""
+
+_meeting: "tuple[Seat, Store] | None" = None
+"""The place of this process, and where all of them leave notes for each other."""
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Within it, the processes that the environment tells of are one; one alone stays alone.
+
+    Of an error that several have, or that ends the others, one process tells. Of a process that was killed
+    its launcher tells.
+
+    Raises:
+        ToldElsewhere: Instead of an error, where another process tells of one.
+        TwofoldError: If another process ended without a word.
+    """
+    own = seat()
+    if own is None:
+        yield
+        return
+    join(own)
+    try:
+        yield
+    except BaseException as error:
+        if not _first_to_tell():
+            raise ToldElsewhere from error
+        if not _is_of_a_lost_peer(error):
+            raise
+        if LAUNCHED in os.environ:
+            raise ToldElsewhere from error
+        raise TwofoldError(f"another process ended without a word{GO_ON}") from error
+    torch_dist.destroy_process_group()
+
+
+def join(own: Seat) -> None:
+    """Meets the other processes: by gloo in main memory, by NCCL between GPUs."""
+    from torch.distributed.rendezvous import rendezvous
+
+    global _meeting  # noqa: PLW0603 (as torch's own process group)
+    os.environ |= {"MASTER_ADDR": own.address, "MASTER_PORT": str(own.port)}
+    notes, _, _ = next(rendezvous("env://", own.rank, own.size, timeout=_PATIENCE))
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    torch_dist.init_process_group(backend, store=notes, rank=own.rank, world_size=own.size, timeout=_PATIENCE)
+    _meeting = own, notes
+
+
+@contextmanager
+def one_before_the_others() -> Iterator[None]:
+    """What is within is done by one process of each machine first; the others then find it done."""
+    if _meeting is None:
+        yield
+        return
+    own, notes = _meeting
+    turn = notes.add(f"turns of {own.rank}", 1)
+    done = f"{platform.node()} has done {turn}"
+    if own.local_rank > 0:
+        notes.wait([done], _PATIENCE_TO_PACK)
+    yield
+    if own.local_rank == 0:
+        notes.set(done, "")
+
+
+def anyone(flag: bool) -> bool:
+    """Whether some process says yes; all have to be asked."""
+    if world_size() == 1:
+        return flag
+    votes = torch.tensor(int(flag))
+    torch_dist.all_reduce(votes, op=torch_dist.ReduceOp.MAX)
+    return bool(votes)
+
+
+def from_first(number: float) -> float:
+    """The number that the first process has."""
+    if world_size() == 1:
+        return number
+    told = torch.tensor(number, dtype=torch.float64)
+    torch_dist.broadcast(told, src=0)
+    return told.item()
+
+
+def told_by(owner: int, text: str) -> str:
+    """What one process has to say.
+
+    Args:
+        owner: Its rank.
+        text: What each would say.
+    """
+    if world_size() == 1:
+        return text
+    said = [text]
+    torch_dist.broadcast_object_list(said, src=owner)
+    return said[0]
 
 
 def world_size() -> int:
@@ -76,6 +183,22 @@ def equalise(module: nn.Module) -> None:
         return
     for tensor in module.state_dict().values():
         torch_dist.broadcast(tensor, src=0)
+
+
+def _first_to_tell() -> bool:
+    """Whether no process has told of an error yet; the notes end with the first process, which tells then."""
+    assert _meeting is not None
+    try:
+        times: int = _meeting[1].add("times told", 1)
+        return times == 1
+    except RuntimeError:
+        return False
+
+
+def _is_of_a_lost_peer(error: BaseException) -> bool:
+    """What gloo and NCCL say of it."""
+    told = str(error)
+    return isinstance(error, RuntimeError) and ("peer" in told or "remote process" in told)
 
 
 def _started() -> bool:

@@ -12,6 +12,10 @@ class UsageError(TwofoldError):
     """The command was not understood: exit status 2."""
 
 
+class ToldElsewhere(Exception):  # noqa: N818 (what went wrong is its cause)
+    """This process ends because of what another one tells the user, and says nothing itself."""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """A hint such as ``; did you mean 'simclr'?``, or an empty string where nothing is near."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)

@@ -156,6 +156,14 @@ class RunFolder:
         kept = [json.dumps(line) for line in self.log() if line["step"] <= step]
         write_text(self.path / "log.jsonl", "".join(f"{line}\n" for line in kept))
 
+    def mark_inexact(self, step: int, differences: list[str]) -> None:
+        """Records that the run is not bit-exact from ``step`` on, and why; where there is no why, nothing."""
+        if not differences:
+            return
+        spec = self.spec
+        marks = [*spec.get("inexact", []), {"step": step, "because": differences}]
+        write_text(self.path / "spec.json", json.dumps({**spec, "inexact": marks}, indent=2) + "\n")
+
     def scores(self) -> list[dict[str, Any]]:
         """What ``scores.json`` holds; empty where nothing was judged yet.
 

@@ -28,6 +28,7 @@ def facts(record: Record) -> list[tuple[str, str]]:
         ("Machine", _machine(record)),
         ("Software", _software(record)),
         ("Key", _text(said("key"))),
+        *_inexact(said("inexact")),
     ]
 
 
@@ -62,16 +63,25 @@ def _time(record: Record) -> str:
 
 
 def _machine(record: Record) -> str:
-    device = record.said("device")
+    device, processes = record.said("device"), record.said("processes")
     return _joined(
         record.said("processor"),
         None if device == "cpu" else device,
+        None if processes == 1 else _count(processes, "processes"),
         _count(record.said("threads"), "threads"),
     )
 
 
 def _software(record: Record) -> str:
     return _joined(*(f"{name} {number}" for name in _SOFTWARE if (number := record.said(name))))
+
+
+def _inexact(marks: Any) -> list[tuple[str, str]]:
+    """Where the run was resumed elsewhere than it began."""
+    if not marks:
+        return []
+    told = (f"from step {mark['step']} on: {', '.join(mark['because'])}" for mark in marks)
+    return [("Not bit-exact", "; ".join(told))]
 
 
 def _count(number: Any, unit: str) -> str | None:

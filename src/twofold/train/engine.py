@@ -13,7 +13,9 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import nn
 
+from twofold.core import dist
 from twofold.core.errors import UsageError
+from twofold.core.processes import Seat, seat
 from twofold.nn.encoder import Encoder
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -25,9 +27,9 @@ class Engine:
     """Where and how tensors are computed.
 
     Args:
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu`` or ``cuda``; of several processes each has a GPU of its own, ``cuda:1``.
         precision: ``fp32`` or ``bf16``, resolved.
-        threads: Threads inside one operation.
+        threads: Threads inside one operation of this process.
         compiled: Whether encoders are compiled: half a minute or more at the start, faster steps after it.
         to_measure: Whether the precision is only what the processor's kind suggests (see ``precision.py``).
     """
@@ -49,17 +51,23 @@ class Engine:
     ) -> "Engine":
         """Resolves what is ``auto``, fixes the thread count and keeps freed memory in the process.
 
+        Processes of one machine share its cores evenly, and all compute at the same precision.
+
         Raises:
-            UsageError: If not even one thread is asked for.
+            UsageError: If not even one thread is asked for, or there are fewer GPUs than processes.
         """
         if threads is not None and threads < 1:
             raise UsageError(f"--threads {threads}: it is 1 or more")
+        own = seat()
         if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+            device = _own_gpu(own) if torch.cuda.is_available() else "cpu"
         place = torch.device(device)
         resolved: Literal["fp32", "bf16"]
         resolved = fast_precision(place) if precision == "auto" else precision
-        count = threads or len(os.sched_getaffinity(0))
+        if dist.anyone(resolved == "fp32"):
+            resolved = "fp32"
+        cores = len(os.sched_getaffinity(0)) // (own.local_size if own else 1)
+        count = threads or max(1, cores)
         torch.set_num_threads(count)
         keep_freed_memory()
         to_measure = precision == "auto" and place.type == "cpu" and resolved == "bf16"
@@ -88,6 +96,18 @@ class Engine:
                 if self.compiled:
                     part.compile()
         return module
+
+
+def _own_gpu(own: Seat | None) -> str:
+    """The GPU of this process."""
+    if own is None:
+        return "cuda"
+    count = torch.cuda.device_count()
+    if own.local_size > count:
+        raise UsageError(f"{own.local_size} processes need a GPU each, and this machine has {count}")
+    index = own.local_rank % count  # of SLURM's tasks each may see but its own
+    torch.cuda.set_device(index)
+    return f"cuda:{index}"
 
 
 def fast_precision(device: torch.device) -> Literal["fp32", "bf16"]:

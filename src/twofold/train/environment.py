@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from twofold.core import dist
 from twofold.train.engine import Engine
 from twofold.train.resolve import Resolved
 from twofold.views.kernel import renderer
@@ -26,8 +27,9 @@ def about(engine: Engine, command: str, resolved: Resolved) -> dict[str, Any]:
 
 
 def environment(engine: Engine) -> dict[str, Any]:
-    """What exactness depends on, and versions."""
+    """What exactness depends on, and versions; threads are those of each process."""
     return {
+        "processes": dist.world_size(),
         "threads": engine.threads,
         "compiled": engine.compiled,
         "device": str(engine.device),
@@ -38,6 +40,22 @@ def environment(engine: Engine) -> dict[str, Any]:
         "timm": version("timm"),
         "twofold": version("twofold"),
     }
+
+
+def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What keeps a resumed run from being bit-exact, as ``threads was 2 and is now 1``.
+
+    Args:
+        recorded: What the run tells of where it began.
+        now: The environment of this process.
+    """
+    began = {"processes": 1, "compiled": False, **recorded}  # what older runs do not tell
+    names = ("processes", "threads", "compiled", "torch", "processor", "renderer")
+    return [
+        f"{name} was {began.get(name)} and is now {now[name]}"
+        for name in names
+        if began.get(name) != now[name]
+    ]
 
 
 def processor() -> str:

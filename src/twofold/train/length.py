@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 
+from twofold.core import dist
 from twofold.train.loop import Training, fit
 from twofold.train.optim import make_optimizer
 from twofold.train.resolve import Resolved
@@ -16,7 +17,7 @@ SPARED = 0.03
 def number_of_steps(
     resolved: Resolved, images: int, make: Callable[[], Training], tell: Callable[[str], None]
 ) -> int:
-    """At least one step; minutes are divided by the measured time of a few steps.
+    """At least one step; minutes are divided by the time of a few steps, as the first process measures it.
 
     Args:
         resolved: What is trained, for how long.
@@ -29,7 +30,7 @@ def number_of_steps(
         assert resolved.epochs is not None
         return max(1, round(resolved.epochs * per_epoch))
     tell("measuring the speed of a step ...")
-    pause = seconds_a_step(make())
+    pause = dist.from_first(seconds_a_step(make()))
     steps = max(1, int(resolved.minutes * 60 * (1 - SPARED) / pause))
     tell(
         f"{resolved.batch_size / pause:.0f} images/s: {resolved.minutes:g} minutes are {steps} steps, "

@@ -4,13 +4,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
-from twofold.core.dist import average_gradients
 from twofold.core.method import Method
 from twofold.train.engine import Engine
 from twofold.train.not_finite import NotFinite, not_finite
@@ -104,31 +103,49 @@ def _one_step(training: Training, batch: Batch) -> tuple[Step, float]:
     rate = set_rates(optimizer, training.spec, progress)
     with training.engine.autocast():
         step = method(_to(batch, training.engine.device), progress)
-    if not torch.isfinite(step.loss):
+    losses = dist.gather(step.loss.detach()[None])
+    if not torch.isfinite(losses).all():
         raise not_finite(method, training.stream.images, batch, step, progress)
     step.loss.backward()
-    average_gradients(method.parameters())
+    dist.average_gradients(method.parameters())
     method.before_step(progress)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     method.after_step(progress)
-    return step, rate
+    return step._replace(loss=losses.mean()), rate
+
+
+def _not_finite(
+    images: Images, progress: Progress, losses: Float[Tensor, " processes"], items: Int[Tensor, " n"]
+) -> TwofoldError:
+    """The same error in all processes: of the images of those whose loss is no number."""
+    losses = losses.cpu()
+    failed = ~losses.isfinite()
+    shown = _named(images, items.view(len(losses), -1)[failed].flatten())
+    return TwofoldError(
+        f"the loss became {losses[failed][0].item()} at step {progress.step} (epoch {progress.epoch}), "
+        f"on {shown}; start again with a lower --lr, or --precision fp32"
+    )
 
 
 @torch.no_grad()
 def embed_all(training: Training, batch_size: int = 512) -> Float[Tensor, "n d"]:
-    """The encoder's features of all training images, in eval mode, in their order."""
+    """The encoder's features of all training images, in eval mode, in their order.
+
+    Each process embeds its share of them, padded with the last image where they do not divide.
+    """
     method, images = training.method, training.stream.images
+    share = dist.rows(math.ceil(len(images) / dist.world_size())).clamp(max=len(images) - 1).numpy()
     was_training = method.training
     method.eval()
     features = []
-    for start in range(0, len(images), batch_size):
-        rows = np.arange(start, min(start + batch_size, len(images)))
+    for start in range(0, len(share), batch_size):
+        rows = share[start : start + batch_size]
         views = evaluation_view(images.read(rows), training.stream.views.view_size)
         with training.engine.judging():
             features.append(method.encoder(views.to(training.engine.device)).cpu())
     method.train(was_training)
-    return torch.cat(features)
+    return dist.gather(torch.cat(features))[: len(images)]
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.errors import TwofoldError
 from twofold.core.method import Method
@@ -19,6 +20,8 @@ class NotFinite(TwofoldError):  # noqa: N818  (the loss is)
 def not_finite(method: Method, images: Images, batch: Batch, step: Step, progress: Progress) -> NotFinite:
     """The error, which names the step, its images and the likely cause, found by looking.
 
+    Of several processes, all raise what the first whose loss is not finite has to tell.
+
     Args:
         method: As it was for this step.
         images: All images trained on.
@@ -26,10 +29,12 @@ def not_finite(method: Method, images: Images, batch: Batch, step: Step, progres
         step: What the method returned.
         progress: Where the training stands.
     """
-    return NotFinite(
+    found = (
         f"the loss became {step.loss.item()} at step {progress.step} (epoch {progress.epoch}), "
         f"on {_named(images, batch)}; {_likely_cause(method, images, batch, step)}"
     )
+    failed = ~dist.gather(step.loss.detach()[None]).isfinite()
+    return NotFinite(dist.told_by(int(failed.nonzero()[0]), found))
 
 
 def is_finite(method: Method) -> bool:

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from twofold.core import dist
 from twofold.core.files import write_text
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
@@ -51,7 +52,8 @@ def faster(
         ratio = max(took.values()) / min(took.values())
         tell(f"{answers[key]} is {ratio:.1f} times as fast here")
         _keep(kept, answers)
-    return dataclasses.replace(engine, precision=answers[key])
+    half = dist.from_first(answers[key] == "bf16")
+    return dataclasses.replace(engine, precision="bf16" if half else "fp32")
 
 
 def seconds_by_precision(

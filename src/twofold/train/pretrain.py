@@ -3,16 +3,14 @@
 import dataclasses
 import shutil
 import time
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from twofold.core import registry
+from twofold.core import dist, registry
 from twofold.core.batch import Progress, Step
-from twofold.core.dist import rank
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.files import remove_leftovers, write_text
 from twofold.core.lock import locked
@@ -23,11 +21,13 @@ from twofold.data.places import cache_root
 from twofold.data.splits import labelled_images, pretraining_images
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder, save_parts
+from twofold.train import shares
 from twofold.train.checkpoint import has_checkpoint, keep_checkpoint, newest_checkpoint
 from twofold.train.engine import Engine, seed_everything
-from twofold.train.environment import about, environment
+from twofold.train.environment import about, differences, environment
+from twofold.train.follow import follow
 from twofold.train.go_on import told_how_to_go_on
-from twofold.train.interrupts import interrupts
+from twofold.train.interrupts import Stopped, interrupts
 from twofold.train.length import number_of_steps
 from twofold.train.loop import Training, fit
 from twofold.train.monitors import Log, OnlineKnn, Pace, spread
@@ -56,10 +56,6 @@ class Show(Protocol):
     def step(self, progress: Progress, figures: dict[str, float]) -> None:
         """Figures after a step."""
         ...
-
-
-class Stopped(Exception):  # noqa: N818 (nothing went wrong)
-    """The user asked to stop; the checkpoint is written. Its argument is the run folder."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +160,10 @@ def start(
     """
     run, source = prepared.run, prepared.source
     training = build(run, images_for(run.method["name"], source), prepared.engine)
+    if dist.rank() > 0:
+        return follow(training, RunFolder(out / run.folder_name))
     folder = RunFolder.create(out, run, prepared.about)
-    with _alone_in(folder, show):
+    with locked(folder.path, show.note):
         try:
             with told_how_to_go_on(training, folder):
                 _begin(training, folder, source)
@@ -193,10 +191,13 @@ def resume(
         show: Where progress is shown.
         checkpoint_minutes: Between two checkpoints: what a kill may cost.
 
+    Another number of processes goes on with the same order and the same views.
+
     Raises:
         Stopped: On Ctrl-C or SIGTERM, after a checkpoint is written.
         TwofoldError: If the data has changed, another process trains in the folder, or the run has nothing to
             go on with.
+        UsageError: If its batch does not divide among the processes.
     """
     run = folder.run
     if source.fingerprint != run.data.get("fingerprint"):
@@ -204,27 +205,26 @@ def resume(
             f"the data at {run.data['open']['data']} is not what {folder.path} was trained on "
             "(its contents have changed): start a new run instead"
         )
-    with _alone_in(folder, show):
+    shares.check_run(run.batch_size)
+    if dist.rank() > 0:
+        follow(_restored(folder, source, engine, show), folder)
+        return
+    with locked(folder.path, show.note):
         training = _restored(folder, source, engine, show)
-        recorded, now = folder.spec, environment(engine)
-        for name in ("threads", "compiled", "torch", "processor", "renderer"):
-            was, is_ = recorded.get(name, now[name]), now[name]
-            if was != is_:
-                show.note(f"{name} was {was} and is now {is_}: the resumed run is not bit-exact")
+        differ = differences(folder.spec, environment(engine))
+        for difference in differ:
+            show.note(f"{difference}: the resumed run is not bit-exact")
+        folder.mark_inexact(training.step, differ)
         folder.cut_log(training.step)
         with told_how_to_go_on(training, folder):
             train(training, folder, source, show, checkpoint_minutes)
 
 
-def _alone_in(folder: RunFolder, show: Show) -> AbstractContextManager[None]:
-    """No second training in the folder; of several processes that train together, the first sees to it."""
-    return locked(folder.path, show.note) if rank() == 0 else nullcontext()
-
-
 def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Training:
     """The training as the folder has it; at step 0 where it was killed before its first checkpoint."""
     run = folder.run
-    remove_leftovers(folder.path)
+    if dist.rank() == 0:
+        remove_leftovers(folder.path)
     done = (folder.path / "encoder.safetensors").is_file()
     begun = has_checkpoint(folder.path) or done or any(folder.log())
     state = newest_checkpoint(folder.path, show.note) if begun else None
@@ -237,7 +237,7 @@ def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> 
             f"the checkpoint in {folder.path} does not fit its spec.json, or both are of another version of "
             f"twofold ({type(error).__name__}: {error})"
         ) from error
-    if state is None:
+    if state is None and dist.rank() == 0:
         _begin(training, folder, source)
     if done and training.step >= training.total:
         raise TwofoldError(f"{folder.path} is finished: {training.total} of {training.total} steps are done")
@@ -270,11 +270,21 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
         module.learn_from(load_teacher(run.parents))
     views = ViewMaker(recipe, seed=run.seed, view_size=run.view_size, channels=run.encoder["channels"])
     ahead = 0 if engine.device.type == "cpu" else 2
-    stream = Stream(images, views, run.batch_size, run.seed, method.learns_from_labels, ahead)
+    stream = Stream(
+        images,
+        views,
+        run.batch_size,
+        run.seed,
+        method.learns_from_labels,
+        ahead,
+        part=dist.rank(),
+        parts=dist.world_size(),
+    )
     module.setup(len(images), run.data["classes"], run.steps)
     for part in module.modules():
         if isinstance(part, Encoder):
             part.at_once = run.micro_batch
+    dist.equalise(module)
     module = engine.place(module)
     spec = OptimizerSpec(**run.optimizer)
     optimizer = make_optimizer(spec, module.param_groups())
@@ -319,10 +329,11 @@ def train(
                 **last_knn,
             }
             show.step(progress, figures)
-            if asked_to_stop() or time.monotonic() - saved > 60 * checkpoint_minutes:
+            stop = asked_to_stop()
+            if stop or time.monotonic() - saved > 60 * checkpoint_minutes:
                 _save(training, folder)
                 saved = time.monotonic()
-            if asked_to_stop() and progress.step < progress.total:
+            if stop and progress.step < progress.total:
                 raise Stopped(folder)
 
         fit(training, watch)

@@ -12,6 +12,7 @@ from twofold.core.errors import TwofoldError, UsageError, nearest
 from twofold.core.method import Method
 from twofold.core.recipe import Recipe
 from twofold.core.source import Source
+from twofold.train import shares
 from twofold.train.defaults import Defaults, choose, fitting_batch
 from twofold.train.optim import OptimizerSpec
 from twofold.views.asked import asked
@@ -37,7 +38,7 @@ class Request:
         min_scale: Smallest area of a global view's crop, as a share of the image.
         epochs: Length of the training in passes over the data.
         minutes: Length of the training in minutes on this machine.
-        batch_size: Images a step.
+        batch_size: Images a step, over all processes.
         micro_batch: Views that go through the encoder at once, for batches that do not fit into memory; the
             gradient is that of the whole batch, for one more forward pass. Batch norm sees the parts.
         optimizer: sgd, adam, adamw, lars, lars_out or larc.
@@ -113,7 +114,7 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
     largest = preset.get("batch_size", defaults.batch_size)
     if request.preset is None:
         largest = min(largest, defaults.batch_size)
-    batch_size = request.batch_size or fitting_batch(images, largest)
+    batch_size = request.batch_size or shares.divisible(fitting_batch(images, largest))
     _check(request, batch_size, images)
     # what a method calls "momentum" is its own; the optimiser's stays as it is then
     settings: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(OptimizerSpec)}
@@ -212,3 +213,4 @@ def _check(request: Request, batch_size: int, images: int) -> None:
         )
     if batch_size < 2:
         raise UsageError("a batch needs at least 2 images: every method compares images with each other")
+    shares.check(batch_size)

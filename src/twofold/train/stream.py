@@ -26,11 +26,13 @@ class Stream:
     Args:
         images: What is looked at.
         views: Draws and renders the views.
-        batch_size: Images a batch; the last, incomplete one of an epoch is dropped.
+        batch_size: Images a batch of all processes; the last, incomplete one of an epoch is dropped.
         seed: Of the order.
         labels: Whether ``targets["label"]`` is filled: only for methods that learn from labels.
         ahead: Batches made in the background while the model works, where it works on another device. On
             a CPU both would fight for the same cores: a step with views takes 1.4 times as long then.
+        part: Which part of every batch is made: the rank of this process.
+        parts: How many parts of equal length there are.
     """
 
     images: Images
@@ -39,6 +41,8 @@ class Stream:
     seed: int
     labels: bool = False
     ahead: int = 0
+    part: int = 0
+    parts: int = 1
 
     @property
     def steps_per_epoch(self) -> int:
@@ -57,13 +61,15 @@ class Stream:
     def batches(
         self, epoch: int, first: int = 0, weights: Float[Tensor, " n"] | None = None
     ) -> Iterator[Batch]:
-        """The batches of an epoch from position ``first`` on."""
+        """This part of the batches of an epoch, from position ``first`` on."""
         batches = self._make(self.order(epoch, weights), epoch, first)
         return _prefetched(batches, self.ahead) if self.ahead else batches
 
     def _make(self, order: Int[np.ndarray, " n"], epoch: int, first: int) -> Iterator[Batch]:
+        share = self.batch_size // self.parts
         for position in range(first, self.steps_per_epoch):
-            items = order[position * self.batch_size : (position + 1) * self.batch_size]
+            start = position * self.batch_size + self.part * share
+            items = order[start : start + share]
             batch = self.views(self.images.read(items), items, epoch)
             if self.labels and self.images.labels is not None:
                 batch = batch._replace(targets={"label": torch.from_numpy(self.images.labels[items])})
