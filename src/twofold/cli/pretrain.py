@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from twofold.core.run import RunFolder
     from twofold.core.source import Source
     from twofold.train.resolve import Request
+    from twofold.train.trackers import Name
 
 SUMMARY = "learn an encoder from images, without labels"
 
@@ -42,6 +43,7 @@ def add_training(parser: "ArgumentParser") -> None:
     from jsonargparse import ActionConfigFile  # type: ignore[attr-defined]
 
     from twofold.train.engine import Precision
+    from twofold.train.trackers import Name
 
     parser.add_argument(
         "data", nargs="?", type=str, help="folder, zip, tar, npy, npz or name (twofold list data)"
@@ -56,13 +58,14 @@ def add_training(parser: "ArgumentParser") -> None:
     add_reading(parser)
     parser.add_argument("--precision", type=Precision, default="auto", help="of the networks")
     parser.add_argument("--threads", type=int, help="threads inside one operation; by default all cores")
+    parser.add_argument("--track", type=Name | None, help="where figures go beside log.jsonl")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
 
 
 def run(args: "Namespace") -> int:
     """Trains or resumes, writes the report, and names the command that judges: judging is asked for apart."""
     if args.resume:
-        return _resume(Path(args.resume), args.threads)
+        return _resume(Path(args.resume), args.threads, args.track)
     if not args.data:
         raise UsageError("say which images: twofold pretrain DATA (or --resume RUN)")
     return begin("pretrain", args, request_of(args, args.method))
@@ -80,7 +83,10 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
     from twofold.data import open_source
     from twofold.train.engine import Engine
     from twofold.train.pretrain import Stopped, prepare, start
+    from twofold.train.trackers import require
 
+    if args.track:
+        require(args.track)
     engine = Engine.start(args.precision, threads=args.threads)
     opened = {
         "data": _absolute(args.data),
@@ -104,13 +110,13 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
             print(json.dumps({**asdict(prepared.run), "key": prepared.run.key, **prepared.about}, indent=2))
             return 0
         try:
-            folder = start(prepared, Path(args.out), show)
+            folder = start(prepared, Path(args.out), show, args.track)
         except Stopped as stopped:
             return _stopped(stopped.args[0])
     return _finish(folder, source)
 
 
-def _resume(path: Path, threads: int | None) -> int:
+def _resume(path: Path, threads: int | None, track: "Name | None") -> int:
     """Goes on at the precision that the run was resolved to."""
     from twofold.core.run import RunFolder
     from twofold.data import open_source
@@ -122,7 +128,7 @@ def _resume(path: Path, threads: int | None) -> int:
     source = open_source(**folder.spec["data"]["open"])
     with LiveShow() as show:
         try:
-            resume(folder, source, engine, show)
+            resume(folder, source, engine, show, track)
         except Stopped:
             return _stopped(folder)
     return _finish(folder, source)

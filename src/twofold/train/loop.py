@@ -1,7 +1,8 @@
 """One loop for every method."""
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,7 @@ class Training:
         total: Optimiser steps in all.
         step: Steps already made.
         weights: Sampling weights of this epoch, where the method gave some.
+        waited: Seconds spent waiting for batches, for the monitors.
     """
 
     method: Method
@@ -49,6 +51,7 @@ class Training:
     total: int
     step: int = 0
     weights: Float[Tensor, " n"] | None = None
+    waited: float = 0.0
 
     def progress(self) -> Progress:
         """Where the training stands."""
@@ -87,12 +90,23 @@ def fit(training: Training, watch: Watch) -> None:
         first = training.step % training.stream.steps_per_epoch
         if first == 0:
             training.weights = training.method.before_epoch(progress.epoch, lambda: embed_all(training))
-        for batch in training.stream.batches(progress.epoch, first, training.weights):
+        for batch in _timed(training, training.stream.batches(progress.epoch, first, training.weights)):
             step, rate = _one_step(training, batch)
             training.step += 1
             watch(training.progress(), step, rate)
             if training.step >= training.total:
                 break
+
+
+def _timed(training: Training, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; the time that each was waited for is counted."""
+    while True:
+        began = time.monotonic()
+        batch = next(batches, None)
+        training.waited += time.monotonic() - began
+        if batch is None:
+            return
+        yield batch
 
 
 def _one_step(training: Training, batch: Batch) -> tuple[Step, float]:

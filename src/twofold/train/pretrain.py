@@ -5,7 +5,7 @@ import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 
@@ -24,28 +24,16 @@ from twofold.train.environment import about, environment
 from twofold.train.interrupts import interrupts
 from twofold.train.length import number_of_steps
 from twofold.train.loop import Training, fit
-from twofold.train.monitors import Log, OnlineKnn, Pace, spread
 from twofold.train.optim import OptimizerSpec, make_optimizer
 from twofold.train.resolve import Request, resolve
 from twofold.train.stream import Stream
 from twofold.train.teacher import load_teacher, teacher_of
+from twofold.train.trackers import Name
 from twofold.train.warm_start import initial_encoder, parent_of
+from twofold.train.watch import Show, Watcher
 from twofold.views.maker import ViewMaker
 from twofold.views.plain import from_json, to_json
 from twofold.views.sheet import contact_sheet
-
-
-@runtime_checkable
-class Show(Protocol):
-    """Where progress is shown; the command line passes a live bar."""
-
-    def note(self, text: str) -> None:
-        """A line of text."""
-        ...
-
-    def step(self, progress: Progress, figures: dict[str, float]) -> None:
-        """Figures after a step."""
-        ...
 
 
 class Stopped(Exception):  # noqa: N818 (nothing went wrong)
@@ -128,7 +116,7 @@ def prepare(
     return Prepared(run, about(engine, command, resolved), source, engine)
 
 
-def start(prepared: Prepared, out: Path, show: Show) -> RunFolder:
+def start(prepared: Prepared, out: Path, show: Show, track: Name | None = None) -> RunFolder:
     """Begins a prepared run in a new folder below ``out`` and trains it to the end.
 
     A checkpoint is written before the first step, so that a run that is killed at any moment can go on; where
@@ -143,7 +131,7 @@ def start(prepared: Prepared, out: Path, show: Show) -> RunFolder:
             listed = "".join(f"{path}\t{reason}\n" for path, reason in source.skipped)
             (folder.path / "skipped.txt").write_text(listed, encoding="utf-8")
         _save(training, folder)
-        train(training, folder, source, show)
+        train(training, folder, source, show, track)
     except BaseException:
         if training.step == 0:
             shutil.rmtree(folder.path, ignore_errors=True)
@@ -151,7 +139,7 @@ def start(prepared: Prepared, out: Path, show: Show) -> RunFolder:
     return folder
 
 
-def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> None:
+def resume(folder: RunFolder, source: Source, engine: Engine, show: Show, track: Name | None = None) -> None:
     """Goes on with a run from its last checkpoint, exactly.
 
     Raises:
@@ -174,7 +162,7 @@ def resume(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Non
         if was != is_:
             show.note(f"{name} was {was} and is now {is_}: the resumed run is not bit-exact")
     folder.cut_log(training.step)
-    train(training, folder, source, show)
+    train(training, folder, source, show, track)
 
 
 def images_for(method: str, source: Source) -> Images:
@@ -211,35 +199,21 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
     return Training(module, optimizer, spec, stream, engine, run.steps)
 
 
-def train(training: Training, folder: RunFolder, source: Source, show: Show) -> None:
+def train(
+    training: Training, folder: RunFolder, source: Source, show: Show, track: Name | None = None
+) -> None:
     """Trains from where it stands; leaves checkpoint, log, encoder and parts in the folder.
 
     Raises:
         Stopped: On Ctrl-C or SIGTERM, after the checkpoint is written.
     """
-    pace = Pace(training.stream.batch_size)
-    log = Log(folder.path / "log.jsonl", every=max(1, training.total // 200))
-    judge = _online_knn(training, source)
-    looks = {round(training.total * share / 5) for share in range(1, 6)}
     saved = time.monotonic()
-    last_knn: dict[str, float] = {}
 
-    with interrupts() as asked_to_stop:
+    with interrupts() as asked_to_stop, Watcher(training, folder, source, show, track) as watcher:
 
         def watch(progress: Progress, step: Step, rate: float) -> None:
             nonlocal saved
-            pace.tick()
-            extra = {"knn": judge(training.method.encoder)} if judge and progress.step in looks else {}
-            last_knn.update(extra)
-            log.write(progress, step, rate, pace, extra)
-            figures = {
-                "loss": step.loss.item(),
-                "std": spread(step),
-                "images_per_second": pace.images_per_second,
-                "seconds_left": pace.seconds_left(progress),
-                **last_knn,
-            }
-            show.step(progress, figures)
+            watcher(progress, step, rate)
             if asked_to_stop() or time.monotonic() - saved > 300:
                 _save(training, folder)
                 saved = time.monotonic()
@@ -250,15 +224,6 @@ def train(training: Training, folder: RunFolder, source: Source, show: Show) -> 
     _save(training, folder)
     save_encoder(_whole(training.method.encoder), folder.path / "encoder.safetensors")
     save_parts(training.method.parts(), folder.path / "parts.safetensors")
-
-
-def _online_knn(training: Training, source: Source) -> OnlineKnn | None:
-    labelled = source.splits.get("train")
-    if labelled is None or labelled.labels is None or (labelled.labels >= 0).sum() < 100:
-        return None
-    encoder = training.method.encoder
-    assert isinstance(encoder, Encoder)
-    return OnlineKnn(labelled, encoder.spec["size"], training.engine)
 
 
 def _picture(training: Training, folder: RunFolder) -> None:
