@@ -37,7 +37,8 @@ from twofold.data.store import open_store
 from twofold.nn.weights import load_encoder
 from twofold.train.checkpoint import load_checkpoint
 from twofold.train.engine import Engine
-from twofold.train.pretrain import _restored, prepare, start
+from twofold.train.prepare import prepare
+from twofold.train.pretrain import _restored, start
 from twofold.train.resolve import Request, resolve
 
 SECONDS = 20

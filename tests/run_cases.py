@@ -19,7 +19,8 @@ from twofold.train.engine import Engine
 from twofold.train.interrupts import Stopped
 from twofold.train.loop import Training, embed_all
 from twofold.train.optim import OptimizerSpec
-from twofold.train.pretrain import images_for, prepare, resume, start
+from twofold.train.prepare import images_for, prepare
+from twofold.train.pretrain import resume, start
 from twofold.train.resolve import Request
 from twofold.train.stream import Stream
 from twofold.views import recipes

@@ -24,7 +24,8 @@ from twofold.data import open_source, segment
 from twofold.data.store import open_store
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
-from twofold.train.pretrain import prepare, resume, start
+from twofold.train.prepare import prepare
+from twofold.train.pretrain import resume, start
 from twofold.train.resolve import Request
 
 STEPS = 15
@@ -53,7 +54,12 @@ def begin(images: Path, out: Path, happens: str = "", minutes: float = 5.0) -> i
     engine, show = Engine.start("fp32", threads=1), Silent()
     opened = {"data": str(images)}
     source = open_source(**opened, progress=False)
-    start(prepare(Request(**REQUEST), source, opened, engine=engine, show=show), out, show, minutes)
+    start(
+        prepare(Request(**REQUEST), source, opened, engine=engine, show=show),
+        out,
+        show,
+        checkpoint_minutes=minutes,
+    )
     return 0
 
 
@@ -67,7 +73,7 @@ def go_on(run: Path, happens: str = "", minutes: float = 5.0) -> int:
     HAPPENS[happens](run.parent)
     folder = RunFolder.open(run)
     source = open_source(**folder.spec["data"]["open"], progress=False)
-    resume(folder, source, Engine.start("fp32", threads=1), Silent(), minutes)
+    resume(folder, source, Engine.start("fp32", threads=1), Silent(), checkpoint_minutes=minutes)
     return 0
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from twofold.core import dist, registry
-from twofold.core.batch import Batch, Progress, View
+from twofold.core.batch import Batch, Progress, Step, View
 from twofold.core.method import Method
 from twofold.core.recipe import ViewSpec
 from twofold.nn.class_network import ClassNetwork, new_head
@@ -91,15 +91,20 @@ def make_optimizer(method: Method) -> torch.optim.Optimizer:
 
 
 def take_step(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, step: int) -> Tensor:
+    """One turn of the training loop, in the middle of a training."""
+    return turn(method, optimizer, batch, progress(step)).loss.detach()
+
+
+def turn(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, now: Progress) -> Step:
     """One turn of the training loop."""
     optimizer.zero_grad()
-    loss = method(batch, progress(step)).loss
-    loss.backward()
+    step = method(batch, now)
+    step.loss.backward()
     dist.average_gradients(method.parameters())
-    method.before_step(progress(step))
+    method.before_step(now)
     optimizer.step()
-    method.after_step(progress(step))
-    return loss.detach()
+    method.after_step(now)
+    return step
 
 
 def train(name: str, changes: dict[str, Any] | None = None) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from twofold.core.batch import Progress
 from twofold.data import open_source
 from twofold.train.engine import Engine
 from twofold.train.loop import fit
-from twofold.train.pretrain import build, images_for, prepare
+from twofold.train.prepare import build, images_for, prepare
 
 
 class Enough(Exception):  # noqa: N818  (nothing went wrong)

@@ -209,3 +209,13 @@ def test_a_value_of_another_kind_is_told_in_plain_words(words, told, images, cap
     error = capsys.readouterr().err
     assert error.startswith(f"twofold: {told}")
     assert error.count("\n") == 1
+
+
+def test_a_tracker_that_is_not_installed_is_told_before_anything_begins(
+    images, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
+    words = ["pretrain", str(images), *TINY, "--epochs", "1", "--out", str(tmp_path / "runs")]
+    assert main([*words, "--track", "mlflow"]) == 2
+    assert "pip install mlflow-skinny" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -18,7 +18,8 @@ from twofold.train import pretrain
 from twofold.train.checkpoint import digest, load_checkpoint
 from twofold.train.engine import Engine
 from twofold.train.optim import OptimizerSpec
-from twofold.train.pretrain import Stopped, prepare, resume, start
+from twofold.train.prepare import prepare
+from twofold.train.pretrain import Stopped, resume, start
 from twofold.train.resolve import Request, resolve
 
 METHODS = ["simclr", "moco_v2", "swav"]
@@ -239,7 +240,7 @@ def test_a_request_that_cannot_be_met_is_told_in_a_sentence(asked, sentence, fol
 
 @pytest.mark.parametrize("place", ["", "last.ckpt"])
 def test_a_warm_start_begins_with_the_parents_encoder(place, folder, tmp_path):
-    from twofold.train.pretrain import build
+    from twofold.train.prepare import build
 
     parent = begin(folder, tmp_path, Silent(), request(epochs=1.0, seed=11))
     engine = Engine.start("fp32", threads=1)

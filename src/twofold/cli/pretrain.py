@@ -43,6 +43,7 @@ def add_training(parser: "ArgumentParser") -> None:
     """Data, and flags of every training that are part of neither the request nor the method."""
     from twofold.cli._config import ConfigFile
     from twofold.train.engine import Precision
+    from twofold.train.trackers import Name
 
     parser.add_argument(
         "data", nargs="?", type=str, help="folder, zip, tar, npy, npz or name (twofold list data)"
@@ -70,6 +71,7 @@ def add_training(parser: "ArgumentParser") -> None:
     parser.add_argument(
         "--checkpoint-minutes", type=float, default=5.0, help="between two checkpoints: what a kill may cost"
     )
+    parser.add_argument("--track", type=Name | None, help="where figures go beside log.jsonl")
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
 
 
@@ -94,9 +96,13 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
     """
     from twofold.train.engine import Engine
     from twofold.train.interrupts import Stopped
-    from twofold.train.pretrain import prepare, start
+    from twofold.train.prepare import prepare
+    from twofold.train.pretrain import start
+    from twofold.train.trackers import require
 
     minutes = _checkpoint_minutes(args)
+    if args.track:
+        require(args.track)
     engine = Engine.start(args.precision, threads=args.threads, compiled=args.compile)
     opened = {
         "data": _absolute(args.data),
@@ -122,7 +128,7 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
                 print(json.dumps(spec, indent=2))
             return 0
         try:
-            folder = start(prepared, Path(args.out), show, minutes)
+            folder = start(prepared, Path(args.out), show, checkpoint_minutes=minutes, track=args.track)
         except Stopped as stopped:
             return _stopped(stopped.args[0])
     return _finish(folder, source)
@@ -141,7 +147,7 @@ def _resume(args: "Namespace") -> int:
     source = _opened_again(folder)
     with LiveShow() as show:
         try:
-            resume(folder, source, engine, show, minutes)
+            resume(folder, source, engine, show, checkpoint_minutes=minutes, track=args.track)
         except Stopped:
             return _stopped(folder)
     return _finish(folder, source)

@@ -46,7 +46,8 @@ def run(args: "Namespace") -> int:
     from twofold.report.html import write_report
     from twofold.train.engine import Engine
     from twofold.train.interrupts import Stopped
-    from twofold.train.pretrain import prepare, start
+    from twofold.train.prepare import prepare
+    from twofold.train.pretrain import start
     from twofold.train.resolve import Request
 
     engine = Engine.start(threads=args.threads)

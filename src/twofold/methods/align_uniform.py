@@ -80,8 +80,9 @@ class AlignUniform(Method):
         z1, z2 = self.projector(h).chunk(2)
         align = alignment(z1, z2, self.alpha)
         uniform = (uniformity(dist.gather(z1), self.t) + uniformity(dist.gather(z2), self.t)) / 2
-        seen = {"alignment": align.detach(), "uniformity": uniform.detach()}
-        return Step(self.align * align + self.uniform * uniform, {"embedding": z1.detach(), **seen})
+        seen = {"embedding": z1.detach(), "positive": z2.detach()}
+        scalars = {"alignment": align.detach(), "uniformity": uniform.detach()}
+        return Step(self.align * align + self.uniform * uniform, {**seen, **scalars})
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Biases and norms are not decayed."""

@@ -105,7 +105,8 @@ class BarlowTwins(Method):
         z1, z2 = (self.projector(self.encoder(view.pixels)) for view in batch.views)
         own = cross_correlation(self.standardise(cast_up(z1)), self.standardise(cast_up(z2)))
         c = dist.all_reduce(own) / dist.world_size()
-        return Step(correlation_to_identity(c, self.off_diagonal), {"embedding": z1.detach()})
+        loss = correlation_to_identity(c, self.off_diagonal)
+        return Step(loss, {"embedding": z1.detach(), "positive": z2.detach()})
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Biases and norms are neither decayed nor scaled by LARS, and have a rate of their own."""

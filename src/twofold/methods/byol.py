@@ -93,7 +93,7 @@ class BYOL(Method):
         q1, q2 = self.predictor(z1), self.predictor(z2)
         target1, target2 = self.teacher(x1), self.teacher(x2)
         loss = cosine_regression(q1, target2) + cosine_regression(q2, target1)
-        return Step(loss, {"embedding": z1.detach()})
+        return Step(loss, {"embedding": z1.detach(), "positive": z2.detach()})
 
     def after_step(self, progress: Progress) -> None:
         """The target follows, ever more slowly."""

@@ -134,7 +134,7 @@ class DeepClusterV2(Method):
         self.clusters.stage(batch.item, z[list(self.views.globals_)])
         assigned = self.clusters.assigned[:, batch.item]
         loss = cluster_prediction(z, self.clusters.prototypes, assigned, self.temperature)
-        return Step(loss, {"embedding": z[0].detach()})
+        return Step(loss, {"embedding": z[0].detach(), "positive": z[1].detach()})
 
     def after_step(self, progress: Progress) -> None:
         """The embeddings of the global views take the place of what was remembered of these images."""

@@ -153,8 +153,9 @@ class DINO(Method):
         loss = swapped_prediction(g_s, p_t, taught, self.temperature)
         self.center.stage(g_t.flatten(0, 1))
         entropy = mean_entropy(p_t)
-        seen = {"teacher_entropy": entropy, "divergence": loss.detach() - entropy}
-        return Step(loss, {"embedding": z[0].detach(), **seen})
+        seen = {"embedding": z[0].detach(), "positive": z[1].detach(), "assignment": p_t.flatten(0, 1)}
+        scalars = {"teacher_entropy": entropy, "divergence": loss.detach() - entropy}
+        return Step(loss, {**seen, **scalars})
 
     def _teacher_temperature(self, progress: Progress) -> float:
         """tau_t, which rises linearly from epoch to epoch."""

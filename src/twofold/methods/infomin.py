@@ -7,6 +7,7 @@ from torch import nn
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
+from twofold.metrics.i_nce import i_nce
 from twofold.nn.heads import mlp
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.patch_head import PatchHead, embed_patches
@@ -115,7 +116,12 @@ class InfoMin(Method):
         loss = info_nce(q, k, negatives, self.temperature, ranks)
         loss_jig = info_nce(q_jig, k, negatives, self.temperature, ranks)
         self.queue.stage(keys)
-        seen = {"embedding": q.detach(), "loss_of_patches": loss_jig.detach()}
+        seen = {
+            "embedding": q.detach(),
+            "positive": k,
+            "loss_of_patches": loss_jig.detach(),
+            "i_nce": i_nce(loss, 1 + len(negatives)),
+        }
         return Step((loss + loss_jig) / 2, seen)
 
     def after_step(self, progress: Progress) -> None:

@@ -114,7 +114,7 @@ class InstDisc(Method):
         if self.proximal:
             loss = loss + self.proximal * cosine_regression(v, memories)
         self.bank.stage(batch.item, v)
-        return Step(loss, {"embedding": v.detach()})
+        return Step(loss, {"embedding": v.detach(), "positive": memories})
 
     def after_step(self, progress: Progress) -> None:
         """The memories of this batch follow; Z is kept from the first batch on."""

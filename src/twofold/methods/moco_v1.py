@@ -7,6 +7,7 @@ from torch import nn
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
+from twofold.metrics.i_nce import i_nce
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.queue import Queue
 from twofold.nn.shuffle import shuffled_keys
@@ -113,9 +114,11 @@ class MoCoV1(Method):
         q = self.projector(self.encoder(x1))
         k = shuffled_keys(self.teacher, x2, progress.step)
         ranks = skewed_ranks(len(self.queue.keys), self.hardness, progress.step)
-        loss = info_nce(q, k[dist.rows(len(q))], self.queue.keys, self.temperature, ranks)
+        own, negatives = k[dist.rows(len(q))], self.queue.keys
+        loss = info_nce(q, own, negatives, self.temperature, ranks)
         self.queue.stage(k)
-        return Step(loss, {"embedding": q.detach()})
+        seen = {"embedding": q.detach(), "positive": own, "i_nce": i_nce(loss, 1 + len(negatives))}
+        return Step(loss, seen)
 
     def after_step(self, progress: Progress) -> None:
         """The key encoder follows; the keys of this batch enter the queue."""

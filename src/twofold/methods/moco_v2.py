@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
+from twofold.metrics.i_nce import i_nce
 from twofold.nn.heads import mlp
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.queue import Queue
@@ -125,7 +126,9 @@ class MoCoV2(Method):
             k1 = shuffled_keys(self.teacher, x1, progress.step)
             loss, keys = (loss + self._contrast(q2, k1, ranks)) / 2, torch.cat([k1, k2])
         self.queue.stage(keys)
-        return Step(loss, {"embedding": q1.detach()})
+        own = k2[dist.rows(len(q1))]
+        seen = {"embedding": q1.detach(), "positive": own, "i_nce": i_nce(loss, 1 + len(self.queue.keys))}
+        return Step(loss, seen)
 
     def _contrast(
         self, q: Float[Tensor, "b d"], k: Float[Tensor, "n d"], ranks: Int[Tensor, " m"] | None

@@ -7,6 +7,7 @@ from torch import nn
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
+from twofold.metrics.i_nce import i_nce
 from twofold.nn.fixed_patches import fix_patches
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import mlp
@@ -124,7 +125,9 @@ class MoCoV3(Method):
         k1, k2 = dist.gather(self.teacher(x1)), dist.gather(self.teacher(x2))
         rows = dist.rows(len(q1))
         loss = batch_info_nce(q1, rows, k2, self.temperature) + batch_info_nce(q2, rows, k1, self.temperature)
-        return Step(loss, {"embedding": q1.detach()})
+        picked = loss.detach() / (4 * self.temperature)  # the mean cross-entropy of both directions
+        seen = {"embedding": q1.detach(), "positive": q2.detach(), "i_nce": i_nce(picked, len(k1))}
+        return Step(loss, seen)
 
     def after_step(self, progress: Progress) -> None:
         """The key encoder follows, ever more slowly."""

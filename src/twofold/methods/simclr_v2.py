@@ -8,6 +8,7 @@ from torch import nn
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
+from twofold.metrics.i_nce import i_nce
 from twofold.nn.deep_head import deep_head
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.norm import synchronise
@@ -81,7 +82,8 @@ class SimCLRV2(Method):
 
         rows, all1, all2 = dist.rows(len(z1)), dist.gather(z1), dist.gather(z2)
         loss = nt_xent(z1, z2, rows, all1, all2, temperature=self.temperature)
-        return Step(loss, {"embedding": z1.detach()})
+        seen = {"embedding": z1.detach(), "positive": z2.detach(), "i_nce": i_nce(loss, 2 * len(all1) - 1)}
+        return Step(loss, seen)
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Biases and norms are neither decayed nor scaled by LARS."""

@@ -102,7 +102,7 @@ class SimSiam(Method):
         z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
         p1, p2 = self.predictor(z1), self.predictor(z2)
         loss = negative_cosine(p1, z2.detach()) / 2 + negative_cosine(p2, z1.detach()) / 2
-        return Step(loss, {"embedding": z1.detach()})
+        return Step(loss, {"embedding": z1.detach(), "positive": z2.detach()})
 
     def param_groups(self) -> list[dict[str, Any]]:
         """The predictor apart, whose rate does not fall (section 4.2)."""

@@ -131,7 +131,8 @@ class SwAV(Method):
         if self.queue and progress.epoch >= self.queue_epoch:
             self.queue.stage(dist.gather(torch.cat([z[i].detach() for i in coded], dim=1)))
         loss = swapped_prediction(scores, codes, coded, self.temperature)
-        return Step(loss, {"embedding": z[0].detach(), "prototypes_used": _share_used(codes[0])})
+        seen = {"embedding": z[0].detach(), "positive": z[1].detach(), "assignment": codes.flatten(0, 1)}
+        return Step(loss, {**seen, "prototypes_used": _share_used(codes[0])})
 
     @torch.no_grad()
     def _codes(self, scores: Float[Tensor, "g b k"]) -> Float[Tensor, "g b k"]:

@@ -112,8 +112,9 @@ class SWD(Method):
         z1, z2 = z.chunk(2)
         align = half_squared_distance(z1, z2)
         spread = self._distribution(z, dist.gather(z), progress)
-        seen = {"alignment": align.detach(), "distribution": spread.detach()}
-        return Step(self.scale * (align + self.weight * spread), {"embedding": z1.detach(), **seen})
+        seen = {"embedding": z1.detach(), "positive": z2.detach()}
+        scalars = {"alignment": align.detach(), "distribution": spread.detach()}
+        return Step(self.scale * (align + self.weight * spread), {**seen, **scalars})
 
     def _distribution(
         self, z: Float[Tensor, "b d"], everyone: Float[Tensor, "n d"], progress: Progress

@@ -106,7 +106,7 @@ class VICReg(Method):
         v = self.kappa * (variance_hinge(all1) + variance_hinge(all2))
         c = covariance_penalty(all1) + covariance_penalty(all2)
         loss = self.invariance * s + self.variance * v + self.covariance * c
-        return Step(loss, {"embedding": z1.detach()})
+        return Step(loss, {"embedding": z1.detach(), "positive": z2.detach()})
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Biases and norms are neither decayed nor scaled by LARS."""

@@ -119,7 +119,7 @@ class WMSE(Method):
         parts = self._parts(everyone.shape[1], progress).to(z.device)
         y = whiten(everyone[:, parts], self.shrink).flatten(1, 2)
         pairs = [cosine_regression(one, other) for one, other in combinations(y, 2)]
-        return Step(torch.stack(pairs).mean(), {"embedding": z[0].detach()})
+        return Step(torch.stack(pairs).mean(), {"embedding": z[0].detach(), "positive": z[1].detach()})
 
     def _parts(self, count: int, progress: Progress) -> Int[Tensor, "parts w"]:
         """Rows of the whole batch that are whitened together in this step."""

@@ -60,6 +60,7 @@ def _render(record: Record) -> str:
         recalls=_recalls(record.scores),
         protocols=_protocols(record.scores),
         charts=[(chart, Markup(chart.svg)) for chart in charts],
+        alarms=[line["text"] for line in record.log if "alarm" in line],
         views=_data_uri(record.views),
         facts=facts(record),
         command=record.said("command"),

@@ -1,11 +1,12 @@
 """One loop for every method."""
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from twofold.core import dist
@@ -35,6 +36,7 @@ class Training:
         total: Optimiser steps in all.
         step: Steps already made.
         weights: Sampling weights of this epoch, where the method gave some.
+        waited: Seconds spent waiting for batches, for the monitors.
     """
 
     method: Method
@@ -45,6 +47,7 @@ class Training:
     total: int
     step: int = 0
     weights: Float[Tensor, " n"] | None = None
+    waited: float = 0.0
 
     def progress(self) -> Progress:
         """Where the training stands."""
@@ -84,7 +87,7 @@ def fit(training: Training, watch: Watch) -> None:
         first = training.step % training.stream.steps_per_epoch
         if first == 0:
             training.weights = training.method.before_epoch(progress.epoch, lambda: embed_all(training))
-        for batch in training.stream.batches(progress.epoch, first, training.weights):
+        for batch in _timed(training, training.stream.batches(progress.epoch, first, training.weights)):
             statistics.keep()
             try:
                 step, rate = _one_step(training, batch)
@@ -95,6 +98,17 @@ def fit(training: Training, watch: Watch) -> None:
             watch(training.progress(), step, rate)
             if training.step >= training.total:
                 break
+
+
+def _timed(training: Training, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The same batches; the time that each was waited for is counted."""
+    while True:
+        began = time.monotonic()
+        batch = next(batches, None)
+        training.waited += time.monotonic() - began
+        if batch is None:
+            return
+        yield batch
 
 
 def _one_step(training: Training, batch: Batch) -> tuple[Step, float]:
@@ -113,19 +127,6 @@ def _one_step(training: Training, batch: Batch) -> tuple[Step, float]:
     optimizer.zero_grad(set_to_none=True)
     method.after_step(progress)
     return step._replace(loss=losses.mean()), rate
-
-
-def _not_finite(
-    images: Images, progress: Progress, losses: Float[Tensor, " processes"], items: Int[Tensor, " n"]
-) -> TwofoldError:
-    """The same error in all processes: of the images of those whose loss is no number."""
-    losses = losses.cpu()
-    failed = ~losses.isfinite()
-    shown = _named(images, items.view(len(losses), -1)[failed].flatten())
-    return TwofoldError(
-        f"the loss became {losses[failed][0].item()} at step {progress.step} (epoch {progress.epoch}), "
-        f"on {shown}; start again with a lower --lr, or --precision fp32"
-    )
 
 
 @torch.no_grad()

@@ -1,123 +1,85 @@
-"""What the loop shows and logs while it trains."""
+"""What is measured of a step that is logged. The scorers are pure functions in ``metrics/``."""
 
-import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+from jaxtyping import Shaped
+from torch import Tensor
 
-from twofold.core.batch import Progress, Step
-from twofold.core.source import Images
-from twofold.metrics.collapse import channel_spread
-from twofold.metrics.knn import knn_accuracy
-from twofold.train.engine import Engine
-from twofold.views.evaluation import evaluation_view
+from twofold.core.batch import Step
+from twofold.metrics.collapse import alignment, channel_spread, effective_rank, uniformity
+from twofold.metrics.entropy import information, mean_entropy, share_used
+from twofold.metrics.similarity import hardest_negative, positive_similarity
 
-
-@dataclass
-class Pace:
-    """Images a second and time left, from the recent steps."""
-
-    batch_size: int
-    began: float = field(default_factory=time.monotonic)
-    stamps: list[float] = field(default_factory=list)
-
-    def tick(self) -> None:
-        """Counts one step."""
-        self.stamps = [*self.stamps[-50:], time.monotonic()]
-
-    @property
-    def images_per_second(self) -> float:
-        """Over the last 50 steps; 0 before the second step."""
-        if len(self.stamps) < 2:
-            return 0.0
-        return self.batch_size * (len(self.stamps) - 1) / (self.stamps[-1] - self.stamps[0])
-
-    def seconds_left(self, progress: Progress) -> float:
-        """Estimate from the recent pace."""
-        pace = self.images_per_second
-        return (progress.total - progress.step) * self.batch_size / pace if pace else float("nan")
-
-    @property
-    def seconds(self) -> float:
-        """Since the start."""
-        return time.monotonic() - self.began
+_ROWS = 512
+"""Images that are looked at: more would make the rank, which costs their cube, dearer than a step."""
 
 
-@dataclass
-class Log:
-    """Appends one JSON object a line to ``log.jsonl``.
+def measure(step: Step) -> dict[str, float]:
+    """Figures of what a method has seen in a step; what it did not give is not measured.
+
+    Of ``embedding``: ``std``, the spread of its channels, 1 where it fills the sphere and 0 where all images
+    have the same; ``rank``, its effective rank; ``uniformity``. With ``positive``: ``alignment``,
+    ``positive`` and ``hardest_negative``, the cosines with the other view of the image and with the most
+    similar other image. Of ``assignment``: ``assignment_entropy`` in nats, ``assignment_use``, the share of
+    prototypes in use, and ``assignment_information``, what it tells of an image in nats. A scalar of the
+    method's own is logged as it is, also where it is called like one of these. Of more than 512 images, 512
+    at even steps are measured.
+
+    Reads tensors of the device, which waits for them: not for every step.
+    """
+    figures: dict[str, float] = {}
+    if "embedding" in step.seen:
+        figures |= _of_embeddings(_some(step.seen["embedding"]), step.seen.get("positive"))
+    if "assignment" in step.seen:
+        p = _some(step.seen["assignment"])
+        figures["assignment_entropy"] = mean_entropy(p)
+        figures["assignment_use"] = share_used(p)
+        figures["assignment_information"] = information(p)
+    return figures | {name: value.item() for name, value in step.seen.items() if value.ndim == 0}
+
+
+def _of_embeddings(one: Tensor, positive: Tensor | None) -> dict[str, float]:
+    figures = {"std": channel_spread(one), "rank": effective_rank(one), "uniformity": uniformity(one)}
+    if positive is not None:
+        other = _some(positive)
+        figures["alignment"] = alignment(one, other)
+        figures["positive"] = positive_similarity(one, other)
+        figures["hardest_negative"] = hardest_negative(one, other)
+    return figures
+
+
+def _some(x: Shaped[Tensor, "n d"]) -> Shaped[Tensor, "m d"]:
+    """At most 512 rows, in main memory."""
+    rows = torch.linspace(0, len(x) - 1, min(len(x), _ROWS), device=x.device).long()
+    return x[rows].cpu()
+
+
+class GradientNorm:
+    """The norm of all gradients together, as the optimiser gets them: summed up and clipped.
+
+    Computed within the optimiser's step, and only when it is wanted: no step but a logged one pays for it.
 
     Args:
-        path: The file.
-        every: Steps between two lines; the last step is always written.
+        optimizer: Whose gradients.
+        wanted: Is asked before each step.
+
+    Attributes:
+        value: That of the last step for which it was wanted, in the units of the loss; None before.
     """
 
-    path: Path
-    every: int
+    def __init__(self, optimizer: torch.optim.Optimizer, wanted: Callable[[], bool]) -> None:
+        self.value: float | None = None
+        self._wanted = wanted
+        self._hook = optimizer.register_step_pre_hook(self._read)
 
-    def write(self, progress: Progress, step: Step, rate: float, pace: Pace, extra: dict[str, float]) -> None:
-        """Writes a line if one is due or there is something extra to say."""
-        if progress.step % self.every and progress.step != progress.total and not extra:
-            return
-        line = {
-            "step": progress.step,
-            "epoch": progress.epoch,
-            "loss": round(step.loss.item(), 6),
-            "std": round(spread(step), 4),
-            "lr": rate,
-            "images_per_second": round(pace.images_per_second, 1),
-            "seconds": round(pace.seconds, 1),
-            **{name: round(value, 4) for name, value in extra.items()},
-        }
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+    def close(self) -> None:
+        """Listens no longer."""
+        self._hook.remove()
 
-
-def spread(step: Step) -> float:
-    """The collapse gauge: 1 where embeddings fill the sphere evenly, 0 where all are the same."""
-    embedding = step.seen.get("embedding")
-    return float("nan") if embedding is None else channel_spread(embedding)
-
-
-@dataclass(frozen=True)
-class OnlineKnn:
-    """k-NN accuracy inside the training split: two thirds of a small sample vote on the rest.
-
-    It never reads another split, so it may be watched without selecting on what is reported.
-
-    Args:
-        images: The training split, with labels.
-        size: Side of the evaluation views in pixels.
-        engine: Where it is computed.
-        sample: Images used in all.
-    """
-
-    images: Images
-    size: int
-    engine: Engine
-    sample: int = 3000
-
-    @torch.no_grad()
-    def __call__(self, encoder: torch.nn.Module) -> float:
-        """Share of the held-out third that its neighbours classify rightly."""
-        assert self.images.labels is not None
-        labelled = np.flatnonzero(self.images.labels >= 0)
-        chosen = np.random.Generator(np.random.Philox(0)).permutation(labelled)[: self.sample]
-        was_training = encoder.training
-        encoder.eval()
-        features = torch.cat(
-            [self._embed(encoder, chosen[start : start + 500]) for start in range(0, len(chosen), 500)]
-        )
-        encoder.train(was_training)
-        labels = torch.from_numpy(self.images.labels[chosen])
-        bank = len(chosen) * 2 // 3
-        return knn_accuracy(features[:bank], labels[:bank], features[bank:], labels[bank:], k=20)
-
-    def _embed(self, encoder: Callable[..., torch.Tensor], rows: np.ndarray) -> torch.Tensor:
-        views = evaluation_view(self.images.read(rows), self.size)
-        with self.engine.judging():
-            return encoder(views.to(self.engine.device)).float().cpu()
+    def _read(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        if self._wanted():
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            gradients = [p.grad for p in parameters if p.grad is not None]
+            self.value = torch.nn.utils.get_total_norm(gradients).item()

@@ -1,147 +1,44 @@
-"""Pre-training from a request to a finished run folder, and resuming one."""
+"""Pre-training in a run folder: from its beginning or from a checkpoint to the end."""
 
-import dataclasses
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from twofold.core import dist, registry
+from twofold.core import dist
 from twofold.core.batch import Progress, Step
-from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.errors import TwofoldError
 from twofold.core.files import remove_leftovers, write_text
 from twofold.core.lock import locked
-from twofold.core.method import Method
-from twofold.core.run import Run, RunFolder
-from twofold.core.source import Images, Source
-from twofold.data.places import cache_root
-from twofold.data.splits import labelled_images, pretraining_images
+from twofold.core.run import RunFolder
+from twofold.core.source import Source
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder, save_parts
 from twofold.train import shares
 from twofold.train.checkpoint import has_checkpoint, keep_checkpoint, newest_checkpoint
-from twofold.train.engine import Engine, seed_everything
-from twofold.train.environment import about, differences, environment
+from twofold.train.engine import Engine
+from twofold.train.environment import differences, environment
 from twofold.train.follow import follow
 from twofold.train.go_on import told_how_to_go_on
 from twofold.train.interrupts import Stopped, interrupts
-from twofold.train.length import number_of_steps
 from twofold.train.loop import Training, fit
-from twofold.train.monitors import Log, OnlineKnn, Pace, spread
-from twofold.train.optim import OptimizerSpec, make_optimizer
-from twofold.train.precision import faster
-from twofold.train.resolve import Request, resolve
-from twofold.train.stream import Stream
-from twofold.train.teacher import load_teacher, teacher_of
-from twofold.train.warm_start import initial_encoder, parent_of
-from twofold.views.maker import ViewMaker
-from twofold.views.plain import from_json, to_json
+from twofold.train.prepare import Prepared, build, images_for
+from twofold.train.trackers import Name
+from twofold.train.watch import Show, Watcher
 from twofold.views.sheet import contact_sheet
 
 CHECKPOINT_MINUTES = 5.0
 """Between two checkpoints."""
 
 
-@runtime_checkable
-class Show(Protocol):
-    """Where progress is shown; the command line passes a live bar."""
-
-    def note(self, text: str) -> None:
-        """A line of text."""
-        ...
-
-    def step(self, progress: Progress, figures: dict[str, float]) -> None:
-        """Figures after a step."""
-        ...
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A run that is resolved but not begun."""
-
-    run: Run
-    about: dict[str, Any]
-    source: Source
-    engine: Engine
-
-
-def prepare(
-    request: Request,
-    source: Source,
-    opened: dict[str, Any],
-    *,
-    engine: Engine,
-    init: str | None = None,
-    teacher: str | None = None,
-    command: str = "",
-    show: Show,
-) -> Prepared:
-    """Resolves every choice, measuring the speed where the length is given in minutes.
-
-    Args:
-        request: What the user asked for.
-        source: The data.
-        opened: Keywords that open the data again.
-        engine: Where it is computed.
-        init: ``timm:NAME`` or a run folder whose encoder the training starts from.
-        teacher: Folder of the classifier that the method learns from.
-        command: What was typed, for the record.
-        show: Where progress is shown.
-    """
-    images = images_for(request.method, source)
-    resolved = resolve(request, source, len(images), accelerator=engine.device.type != "cpu")
-    encoder = {
-        "name": resolved.encoder,
-        "channels": source.channels,
-        "size": resolved.size,
-        "mean": list(source.mean),
-        "std": list(source.std),
-    }
-    parents: dict[str, Any] = {}
-    if init is not None:
-        encoder, parents = parent_of(init, encoder)
-    if teacher is not None:
-        parents |= teacher_of(teacher, source.channels)
-    if engine.compiled and request.micro_batch:
-        raise UsageError("--compile and --micro-batch do not go together: leave one of them away")
-    if engine.to_measure:
-        kept = cache_root() / "precision.json"
-        engine = faster(engine, encoder, resolved.view_size, kept, show.note)
-    run = Run(
-        method={
-            "name": request.method,
-            "revision": resolved.method.revision,
-            "arguments": resolved.arguments,
-        },
-        encoder=encoder,
-        data={
-            "name": source.name,
-            "fingerprint": source.fingerprint,
-            "images": len(images),
-            "classes": len(source.classes),
-            "open": opened,
-        },
-        recipe=to_json(resolved.recipe),
-        view_size=resolved.view_size,
-        optimizer=dataclasses.asdict(resolved.optimizer),
-        batch_size=resolved.batch_size,
-        steps=1,
-        epochs=0.0,
-        seed=request.seed,
-        precision=engine.precision,
-        parents=parents,
-        micro_batch=request.micro_batch,
-    )
-    steps = number_of_steps(resolved, len(images), lambda: build(run, images, engine), show.note)
-    run = dataclasses.replace(run, steps=steps, epochs=round(steps * resolved.batch_size / len(images), 2))
-    return Prepared(run, about(engine, command, resolved), source, engine)
-
-
 def start(
-    prepared: Prepared, out: Path, show: Show, checkpoint_minutes: float = CHECKPOINT_MINUTES
+    prepared: Prepared,
+    out: Path,
+    show: Show,
+    *,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    track: Name | None = None,
 ) -> RunFolder:
     """Begins a prepared run in a new folder below ``out`` and trains it to the end.
 
@@ -153,6 +50,7 @@ def start(
         out: Folder of all runs.
         show: Where progress is shown.
         checkpoint_minutes: Between two checkpoints: what a kill may cost.
+        track: Where else figures go.
 
     Raises:
         Stopped: On Ctrl-C or SIGTERM, after a checkpoint is written.
@@ -167,7 +65,7 @@ def start(
         try:
             with told_how_to_go_on(training, folder):
                 _begin(training, folder, source)
-                train(training, folder, source, show, checkpoint_minutes)
+                train(training, folder, source, show, checkpoint_minutes=checkpoint_minutes, track=track)
         except BaseException:
             if training.step == 0:
                 shutil.rmtree(folder.path, ignore_errors=True)
@@ -180,9 +78,13 @@ def resume(
     source: Source,
     engine: Engine,
     show: Show,
+    *,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    track: Name | None = None,
 ) -> None:
     """Goes on with a run from its last whole checkpoint, exactly.
+
+    Another number of processes goes on with the same order and the same views.
 
     Args:
         folder: The run.
@@ -190,8 +92,7 @@ def resume(
         engine: Where it is computed.
         show: Where progress is shown.
         checkpoint_minutes: Between two checkpoints: what a kill may cost.
-
-    Another number of processes goes on with the same order and the same views.
+        track: Where else figures go.
 
     Raises:
         Stopped: On Ctrl-C or SIGTERM, after a checkpoint is written.
@@ -217,7 +118,7 @@ def resume(
         folder.mark_inexact(training.step, differ)
         folder.cut_log(training.step)
         with told_how_to_go_on(training, folder):
-            train(training, folder, source, show, checkpoint_minutes)
+            train(training, folder, source, show, checkpoint_minutes=checkpoint_minutes, track=track)
 
 
 def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Training:
@@ -244,55 +145,14 @@ def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> 
     return training
 
 
-def images_for(method: str, source: Source) -> Images:
-    """What a method learns from: images without their labels, unless it declares that it learns from them."""
-    learns_from_labels = registry.find("methods", method).learns_from_labels
-    return labelled_images(source) if learns_from_labels else pretraining_images(source)
-
-
-def build(run: Run, images: Images, engine: Engine) -> Training:
-    """The training that a run describes, at step 0."""
-    seed_everything(run.seed)
-    method = registry.find("methods", run.method["name"])
-
-    parent = initial_encoder(run) if "init" in run.parents else None
-
-    def make_encoder(**changes: Any) -> Encoder:
-        encoder = Encoder(**{**run.encoder, **changes})
-        if parent is not None and not changes:
-            encoder.load_state_dict(parent.state_dict())
-        return encoder
-
-    module: Method = method(make_encoder, **run.method["arguments"])
-    recipe = from_json(run.recipe)
-    module.views = recipe  # type: ignore[misc]
-    if "teacher" in run.parents:
-        module.learn_from(load_teacher(run.parents))
-    views = ViewMaker(recipe, seed=run.seed, view_size=run.view_size, channels=run.encoder["channels"])
-    ahead = 0 if engine.device.type == "cpu" else 2
-    stream = Stream(
-        images,
-        views,
-        run.batch_size,
-        run.seed,
-        method.learns_from_labels,
-        ahead,
-        part=dist.rank(),
-        parts=dist.world_size(),
-    )
-    module.setup(len(images), run.data["classes"], run.steps)
-    for part in module.modules():
-        if isinstance(part, Encoder):
-            part.at_once = run.micro_batch
-    dist.equalise(module)
-    module = engine.place(module)
-    spec = OptimizerSpec(**run.optimizer)
-    optimizer = make_optimizer(spec, module.param_groups())
-    return Training(module, optimizer, spec, stream, engine, run.steps)
-
-
 def train(
-    training: Training, folder: RunFolder, source: Source, show: Show, checkpoint_minutes: float
+    training: Training,
+    folder: RunFolder,
+    source: Source,
+    show: Show,
+    *,
+    checkpoint_minutes: float,
+    track: Name | None,
 ) -> None:
     """Trains from where it stands; leaves checkpoints, log, encoder and parts in the folder.
 
@@ -302,33 +162,18 @@ def train(
         source: The data.
         show: Where progress is shown.
         checkpoint_minutes: Between two checkpoints.
+        track: Where else figures go.
 
     Raises:
         Stopped: On Ctrl-C or SIGTERM, after the checkpoint is written.
     """
-    pace = Pace(training.stream.batch_size)
-    log = Log(folder.path / "log.jsonl", every=max(1, training.total // 200))
-    judge = _online_knn(training, source)
-    looks = {round(training.total * share / 5) for share in range(1, 6)}
     saved = time.monotonic()
-    last_knn: dict[str, float] = {}
 
-    with interrupts() as asked_to_stop:
+    with interrupts() as asked_to_stop, Watcher(training, folder, source, show, track) as watcher:
 
         def watch(progress: Progress, step: Step, rate: float) -> None:
             nonlocal saved
-            pace.tick()
-            extra = {"knn": judge(training.method.encoder)} if judge and progress.step in looks else {}
-            last_knn.update(extra)
-            log.write(progress, step, rate, pace, extra)
-            figures = {
-                "loss": step.loss.item(),
-                "std": spread(step),
-                "images_per_second": pace.images_per_second,
-                "seconds_left": pace.seconds_left(progress),
-                **last_knn,
-            }
-            show.step(progress, figures)
+            watcher(progress, step, rate)
             stop = asked_to_stop()
             if stop or time.monotonic() - saved > 60 * checkpoint_minutes:
                 _save(training, folder)
@@ -340,15 +185,6 @@ def train(
     _save(training, folder)
     save_parts(training.method.parts(), folder.path / "parts.safetensors")
     save_encoder(_whole(training.method.encoder), folder.path / "encoder.safetensors")  # now it is done
-
-
-def _online_knn(training: Training, source: Source) -> OnlineKnn | None:
-    labelled = source.splits.get("train")
-    if labelled is None or labelled.labels is None or (labelled.labels >= 0).sum() < 100:
-        return None
-    encoder = training.method.encoder
-    assert isinstance(encoder, Encoder)
-    return OnlineKnn(labelled, encoder.spec["size"], training.engine)
 
 
 def _begin(training: Training, folder: RunFolder, source: Source) -> None:

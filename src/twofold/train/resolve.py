@@ -21,6 +21,9 @@ from twofold.views.recipes import for_size
 PRESET_BATCH = 256
 """Images a step for which a preset names its learning rate; it grows and shrinks with the batch."""
 
+USUAL_RATES = {"sgd": 0.06, "adam": 1e-3, "adamw": 1e-3, "lars": 0.3, "lars_out": 0.3, "larc": 0.3}
+"""For batches of 256, where another optimiser than the preset's is asked for: its rate is not for that."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -41,8 +44,10 @@ class Request:
         batch_size: Images a step, over all processes.
         micro_batch: Views that go through the encoder at once, for batches that do not fit into memory; the
             gradient is that of the whole batch, for one more forward pass. Batch norm sees the parts.
-        optimizer: sgd, adam, adamw, lars, lars_out or larc.
-        lr: Highest learning rate, as it is; a preset's own is scaled by the batch.
+        optimizer: sgd, adam, adamw, lars, lars_out or larc, instead of the method's own. For small batches
+            and short runs try adamw before LARS.
+        lr: Highest learning rate, as it is; a preset's own, and a usual one of an optimiser that is not the
+            preset's, are scaled by the batch.
         weight_decay: Weight decay.
         warmup: Share of the steps over which the rate rises.
         seed: Of weights, order and views.
@@ -119,10 +124,12 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
     # what a method calls "momentum" is its own; the optimiser's stays as it is then
     settings: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(OptimizerSpec)}
     settings.update({name: value for name, value in preset.items() if name in settings.keys() - known})
+    own = settings["optimizer"]
     settings.update({n: getattr(request, n) for n in settings if getattr(request, n, None) is not None})
     optimizer = OptimizerSpec(**settings)
-    if request.lr is None and "lr" in preset:
-        optimizer = dataclasses.replace(optimizer, lr=preset["lr"] * batch_size / PRESET_BATCH)
+    rate = preset.get("lr") if optimizer.optimizer == own else USUAL_RATES[optimizer.optimizer]
+    if request.lr is None and rate is not None:
+        optimizer = dataclasses.replace(optimizer, lr=rate * batch_size / PRESET_BATCH)
     minutes, epochs = request.minutes, request.epochs
     if minutes is None and epochs is None and "epochs" in preset:
         epochs = preset["epochs"]

@@ -1,0 +1,156 @@
+"""From a request to a training that can begin: every choice made, everything built."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from twofold.core import dist, registry
+from twofold.core.errors import UsageError
+from twofold.core.method import Method
+from twofold.core.run import Run
+from twofold.core.source import Images, Source
+from twofold.data.places import cache_root
+from twofold.data.splits import labelled_images, pretraining_images
+from twofold.nn.encoder import Encoder
+from twofold.train.engine import Engine, seed_everything
+from twofold.train.environment import about
+from twofold.train.length import number_of_steps
+from twofold.train.loop import Training
+from twofold.train.optim import OptimizerSpec, make_optimizer
+from twofold.train.precision import faster
+from twofold.train.resolve import Request, resolve
+from twofold.train.stream import Stream
+from twofold.train.teacher import load_teacher, teacher_of
+from twofold.train.warm_start import initial_encoder, parent_of
+from twofold.train.watch import Show
+from twofold.views.maker import ViewMaker
+from twofold.views.plain import from_json, to_json
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run that is resolved but not begun."""
+
+    run: Run
+    about: dict[str, Any]
+    source: Source
+    engine: Engine
+
+
+def prepare(
+    request: Request,
+    source: Source,
+    opened: dict[str, Any],
+    *,
+    engine: Engine,
+    init: str | None = None,
+    teacher: str | None = None,
+    command: str = "",
+    show: Show,
+) -> Prepared:
+    """Resolves every choice, measuring the speed where the length is given in minutes.
+
+    Args:
+        request: What the user asked for.
+        source: The data.
+        opened: Keywords that open the data again.
+        engine: Where it is computed.
+        init: ``timm:NAME`` or a run folder whose encoder the training starts from.
+        teacher: Folder of the classifier that the method learns from.
+        command: What was typed, for the record.
+        show: Where progress is shown.
+    """
+    images = images_for(request.method, source)
+    resolved = resolve(request, source, len(images), accelerator=engine.device.type != "cpu")
+    encoder = {
+        "name": resolved.encoder,
+        "channels": source.channels,
+        "size": resolved.size,
+        "mean": list(source.mean),
+        "std": list(source.std),
+    }
+    parents: dict[str, Any] = {}
+    if init is not None:
+        encoder, parents = parent_of(init, encoder)
+    if teacher is not None:
+        parents |= teacher_of(teacher, source.channels)
+    if engine.compiled and request.micro_batch:
+        raise UsageError("--compile and --micro-batch do not go together: leave one of them away")
+    if engine.to_measure:
+        kept = cache_root() / "precision.json"
+        engine = faster(engine, encoder, resolved.view_size, kept, show.note)
+    run = Run(
+        method={
+            "name": request.method,
+            "revision": resolved.method.revision,
+            "arguments": resolved.arguments,
+        },
+        encoder=encoder,
+        data={
+            "name": source.name,
+            "fingerprint": source.fingerprint,
+            "images": len(images),
+            "classes": len(source.classes),
+            "open": opened,
+        },
+        recipe=to_json(resolved.recipe),
+        view_size=resolved.view_size,
+        optimizer=dataclasses.asdict(resolved.optimizer),
+        batch_size=resolved.batch_size,
+        steps=1,
+        epochs=0.0,
+        seed=request.seed,
+        precision=engine.precision,
+        parents=parents,
+        micro_batch=request.micro_batch,
+    )
+    steps = number_of_steps(resolved, len(images), lambda: build(run, images, engine), show.note)
+    run = dataclasses.replace(run, steps=steps, epochs=round(steps * resolved.batch_size / len(images), 2))
+    return Prepared(run, about(engine, command, resolved), source, engine)
+
+
+def images_for(method: str, source: Source) -> Images:
+    """What a method learns from: images without their labels, unless it declares that it learns from them."""
+    learns_from_labels = registry.find("methods", method).learns_from_labels
+    return labelled_images(source) if learns_from_labels else pretraining_images(source)
+
+
+def build(run: Run, images: Images, engine: Engine) -> Training:
+    """The training that a run describes, at step 0."""
+    seed_everything(run.seed)
+    method = registry.find("methods", run.method["name"])
+
+    parent = initial_encoder(run) if "init" in run.parents else None
+
+    def make_encoder(**changes: Any) -> Encoder:
+        encoder = Encoder(**{**run.encoder, **changes})
+        if parent is not None and not changes:
+            encoder.load_state_dict(parent.state_dict())
+        return encoder
+
+    module: Method = method(make_encoder, **run.method["arguments"])
+    recipe = from_json(run.recipe)
+    module.views = recipe  # type: ignore[misc]
+    if "teacher" in run.parents:
+        module.learn_from(load_teacher(run.parents))
+    views = ViewMaker(recipe, seed=run.seed, view_size=run.view_size, channels=run.encoder["channels"])
+    ahead = 0 if engine.device.type == "cpu" else 2
+    stream = Stream(
+        images,
+        views,
+        run.batch_size,
+        run.seed,
+        method.learns_from_labels,
+        ahead,
+        part=dist.rank(),
+        parts=dist.world_size(),
+    )
+    module.setup(len(images), run.data["classes"], run.steps)
+    for part in module.modules():
+        if isinstance(part, Encoder):
+            part.at_once = run.micro_batch
+    dist.equalise(module)
+    module = engine.place(module)
+    spec = OptimizerSpec(**run.optimizer)
+    optimizer = make_optimizer(spec, module.param_groups())
+    return Training(module, optimizer, spec, stream, engine, run.steps)

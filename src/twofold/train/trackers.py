@@ -1,0 +1,130 @@
+"""Where figures go beside ``log.jsonl``: the only user of TensorBoard, Weights & Biases and MLflow."""
+
+import importlib.util
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from twofold.core.errors import UsageError
+from twofold.core.run import RunFolder
+
+Name = Literal["tensorboard", "wandb", "mlflow"]
+
+_PACKAGES: dict[Name, str] = {"tensorboard": "tensorboard", "wandb": "wandb", "mlflow": "mlflow-skinny"}
+
+
+@runtime_checkable
+class Tracker(Protocol):
+    """Takes figures of a run."""
+
+    def log(self, step: int, figures: Mapping[str, float]) -> None:
+        """Figures after a step."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        ...
+
+
+def require(name: Name) -> None:
+    """Makes sure that a tracker can be had before anything long begins.
+
+    Raises:
+        UsageError: If its package is not installed.
+    """
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:  # a folder of that name, which these packages make, is none
+        raise UsageError(
+            f"--track {name} needs a package that is not installed: pip install {_PACKAGES[name]}"
+        )
+
+
+def open_tracker(name: Name, folder: RunFolder) -> Tracker:
+    """A tracker of the run in a folder; a resumed run goes on in the same place.
+
+    Args:
+        name: ``tensorboard`` writes event files into the run folder. ``wandb`` and ``mlflow`` write where
+            their own environment variables say.
+        folder: The run.
+    """
+    require(name)
+    match name:
+        case "tensorboard":
+            return TensorBoard(folder)
+        case "wandb":
+            return Wandb(folder)
+        case "mlflow":
+            return Mlflow(folder)
+
+
+class TensorBoard:
+    """Event files in the run folder: ``tensorboard --logdir runs`` shows all runs."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer = SummaryWriter(folder.path)
+
+    def log(self, step: int, figures: Mapping[str, float]) -> None:
+        """One scalar a figure."""
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._writer.close()
+
+
+class Wandb:
+    """A run of the project ``twofold``, or of ``WANDB_PROJECT``; the spec is its configuration."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        import wandb
+
+        self._run: Any = wandb.init(
+            project=os.environ.get("WANDB_PROJECT", "twofold"),
+            id=folder.path.name,
+            name=folder.path.name,
+            dir=folder.path,
+            config=folder.spec,
+            resume="allow",
+        )
+
+    def log(self, step: int, figures: Mapping[str, float]) -> None:
+        """All figures at once."""
+        self._run.log(dict(figures), step=step)
+
+    def close(self) -> None:
+        """Ends the run there."""
+        self._run.finish()
+
+
+class Mlflow:
+    """A run of the experiment ``twofold``, or of ``MLFLOW_EXPERIMENT_NAME``, in ``MLFLOW_TRACKING_URI``."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        import mlflow
+        from mlflow.entities import Metric
+
+        self._metric = Metric
+        experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", "twofold")
+        found = mlflow.set_experiment(experiment).experiment_id
+        self._client = mlflow.MlflowClient()
+        name = folder.path.name
+        known = self._client.search_runs([found], f"attributes.run_name = '{name}'", max_results=1)
+        run = known[0] if known else self._client.create_run(found, run_name=name)
+        self._id: str = run.info.run_id
+        if not known:
+            self._client.log_dict(self._id, folder.spec, "spec.json")
+
+    def log(self, step: int, figures: Mapping[str, float]) -> None:
+        """All figures at once."""
+        now = round(time.time() * 1000)
+        metrics = [self._metric(name, value, now, step) for name, value in figures.items()]
+        self._client.log_batch(self._id, metrics=metrics)
+
+    def close(self) -> None:
+        """Ends the run there."""
+        self._client.set_terminated(self._id)

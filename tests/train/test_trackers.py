@@ -1,0 +1,74 @@
+"""Figures go where they are asked to go."""
+
+import importlib.util
+import json
+
+import pytest
+
+from twofold.core.errors import UsageError
+from twofold.core.run import RunFolder
+from twofold.train.trackers import open_tracker, require
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "a-run").mkdir()
+    (tmp_path / "a-run" / "spec.json").write_text(json.dumps({"seed": 3}))
+    return RunFolder(tmp_path / "a-run")
+
+
+def test_a_missing_package_is_told_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda *_: None)
+    with pytest.raises(UsageError, match=r"--track wandb needs .*: pip install wandb$"):
+        require("wandb")
+
+
+def test_a_folder_of_a_packages_name_is_not_the_package(tmp_path, monkeypatch):
+    """wandb writes into a folder called wandb, which Python would import."""
+    monkeypatch.delitem(__import__("sys").modules, "wandb", raising=False)
+    (tmp_path / "wandb").mkdir()
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    importlib.invalidate_caches()
+    with pytest.raises(UsageError, match="pip install wandb"):
+        require("wandb")
+
+
+def test_tensorboard_reads_what_was_written_also_by_a_resumed_run(folder):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for step, loss in ((1, 4.5), (2, 4.25)):
+        tracker = open_tracker("tensorboard", folder)
+        tracker.log(step, {"loss": loss, "std": 0.5})
+        tracker.close()
+    read = EventAccumulator(str(folder.path))
+    read.Reload()
+    assert set(read.Tags()["scalars"]) == {"loss", "std"}
+    assert [(event.step, event.value) for event in read.Scalars("loss")] == [(1, 4.5), (2, 4.25)]
+
+
+def test_wandb_writes_offline(folder, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    tracker = open_tracker("wandb", folder)
+    tracker.log(1, {"loss": 4.5})
+    tracker.close()
+    (written,) = folder.path.glob("wandb/offline-run-*/*.wandb")
+    assert b"loss" in written.read_bytes()
+
+
+def test_mlflow_goes_on_in_the_same_run(folder, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "tracked").as_uri())
+    for step, loss in ((1, 4.5), (2, 4.25)):
+        tracker = open_tracker("mlflow", folder)
+        tracker.log(step, {"loss": loss})
+        tracker.close()
+    client = mlflow.MlflowClient()
+    experiment = client.get_experiment_by_name("twofold")
+    (run,) = client.search_runs([experiment.experiment_id])
+    assert [(m.step, m.value) for m in client.get_metric_history(run.info.run_id, "loss")] == [
+        (1, 4.5),
+        (2, 4.25),
+    ]
