@@ -107,11 +107,11 @@ def turn(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, now: Pr
     return step
 
 
-def train(name: str, changes: dict[str, Any] | None = None) -> dict[str, Tensor]:
-    """State, last gradients and mean loss after three steps in float64; all processes share the batches."""
+def train(name: str, changes: dict[str, Any] | None = None, steps: int = 3) -> dict[str, Tensor]:
+    """State, last gradients and mean loss after some steps in float64; all processes share the batches."""
     method = make_method(name, torch.float64, **{**per_device(name), **(changes or {})})
     optimizer = make_optimizer(method)
-    for step in range(3):
+    for step in range(steps):
         batch = own_part(make_batch(method, step, torch.float64, SHARED))
         loss = take_step(method, optimizer, batch, step)
     gradients = {f"{key}.grad": p.grad for key, p in method.named_parameters() if p.grad is not None}
@@ -122,10 +122,6 @@ def per_device(name: str) -> dict[str, Any]:
     """What makes one process emulate the batch norms of several devices, where the method has these."""
     own = inspect.signature(registry.find("methods", name)).parameters
     return {"bn_splits": GROUPS} if "bn_splits" in own else {}
-
-
-def train_all(names: list[str]) -> dict[str, dict[str, Tensor]]:
-    return {name: train(name) for name in names}
 
 
 def assert_equal_training(parts: list[dict[str, Tensor]], whole: dict[str, Tensor]) -> None:

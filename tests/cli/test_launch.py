@@ -1,5 +1,6 @@
 """What the launcher does with its children, which are small programs here."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -47,7 +48,9 @@ def test_who_was_killed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_reaches_each_child_once(number: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_to_all_of_the_terminal_reaches_each_child_once(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     text = (
         "import os, signal, sys, time, pathlib\n"
         f"path = pathlib.Path({str(tmp_path)!r}) / os.environ['RANK']\n"
@@ -57,13 +60,13 @@ def test_a_signal_reaches_each_child_once(number: signal.Signals, tmp_path: Path
         "end = time.monotonic() + 30\n"
         "while not heard and time.monotonic() < end: time.sleep(0.01)\n"
         "time.sleep(0.3)\n"
-        "path.write_text(str(len(heard)))\n"
+        "path.write_text(f'{len(heard)} {os.getpgrp() == os.getpid()}')\n"
         "sys.exit(130)\n"
     )
-    launcher = subprocess.Popen([sys.executable, "-c", LAUNCHING, text])
+    launcher = subprocess.Popen([sys.executable, "-c", LAUNCHING, text], process_group=0)
     deadline = time.monotonic() + 30
     while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
-    launcher.send_signal(number)
+    os.killpg(launcher.pid, number)  # as a terminal does
     assert launcher.wait(timeout=30) == 130
-    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["1", "1"]
+    assert [(tmp_path / str(rank)).read_text() for rank in range(2)] == ["1 True"] * 2  # from the launcher
