@@ -168,12 +168,13 @@ def _stopped(folder: "RunFolder") -> int:
     return 130
 
 
-def request_of(args: "Namespace", method: str) -> "Request":
+def request_of(args: "Namespace", method: str | None) -> "Request":
     """What was typed or stands in the YAML file; what was not stays None and is chosen."""
     from twofold.core import registry
     from twofold.train.resolve import Request, hyper_parameters
 
     given = vars(args.given)
+    method = method or Request.method  # null in YAML
     known = hyper_parameters(registry.find("methods", method))
     fields = {name: given[name] for name in Request.__dataclass_fields__ if name in given}
     arguments = {name: given[name] for name in known if name in given}
