@@ -49,8 +49,8 @@ OPTIONS = [
 ]
 EPOCHS = 3
 TIMINGS = {"seconds", "images_per_second"}
-PACK_SECONDS, STEP_SECONDS = 0.6, 3.0
-"""Within which a kill comes once the pack, or the training, was seen at work."""
+PACK_WINDOW, STEP_WINDOW = 1.5, 0.4
+"""A kill comes within this share of the time that an undisturbed pack, or training, takes."""
 
 
 def main() -> None:
@@ -65,10 +65,12 @@ def main() -> None:
         make_images(folder / "images")
         began = time.monotonic()
         whole = Training(folder / "undisturbed", folder / "images")
-        whole.start().wait()
+        seconds = timed(whole)
         undisturbed, spec = whole.result(), whole.run().spec
-        print(f"undisturbed: {time.monotonic() - began:.0f} s", flush=True)
-        kills = Kills(wanted.kills, wanted.seed)
+        print(
+            f"undisturbed: packed in {seconds['pack']:.1f} s, trained in {seconds['step']:.1f} s", flush=True
+        )
+        kills = Kills(wanted.kills, wanted.seed, seconds)
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             workers = [pool.submit(work, kills, folder, n) for n in range(pool._max_workers)]
             results = [result for worker in workers for result in worker.result()]
@@ -95,11 +97,23 @@ def make_images(folder: Path) -> None:
         Image.fromarray(draw.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(folder / f"{number:04}.png")
 
 
-class Kills:
-    """How many are left, and what those that were made have hit."""
+def timed(training: "Training") -> dict[str, float]:
+    """Seconds that it packs, and that it trains, undisturbed."""
+    process = training.start()
+    spent: Counter[str] = Counter()
+    while process.poll() is None:
+        began, doing = time.monotonic(), training.doing()
+        time.sleep(0.01)
+        spent["step" if doing == "checkpoint" else doing] += time.monotonic() - began
+    return {"pack": spent["pack"], "step": spent["step"]}
 
-    def __init__(self, number: int, seed: int) -> None:
+
+class Kills:
+    """How many are left, when they come, and what those that were made have hit."""
+
+    def __init__(self, number: int, seed: int, seconds: dict[str, float]) -> None:
         self.hit: Counter[str] = Counter()
+        self._windows = {"pack": PACK_WINDOW * seconds["pack"], "step": STEP_WINDOW * seconds["step"]}
         self._number, self._left, self._random = number, number, random.Random(seed)
         self._lock = threading.Lock()
         self._began = time.monotonic()
@@ -111,6 +125,10 @@ class Kills:
                 return None
             self._left -= 1
             return self._random.random()
+
+    def window(self, doing: str) -> float:
+        """Seconds within which the next kill comes."""
+        return self._windows["pack" if doing == "pack" else "step"]
 
     def made(self, what: str) -> None:
         with self._lock:
@@ -207,7 +225,7 @@ def disturb(training: Training, share: float, kills: Kills) -> None:
     process = training.start()
     while not training.at_work_since(began) and process.poll() is None:
         time.sleep(0.001)
-    time.sleep(share * (PACK_SECONDS if training.doing() == "pack" else STEP_SECONDS))
+    time.sleep(share * kills.window(training.doing()))
     doing = training.doing()
     process.send_signal(signal.SIGKILL)
     kills.made(doing if process.wait() == -signal.SIGKILL else "nothing, it was over")

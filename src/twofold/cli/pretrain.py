@@ -200,12 +200,13 @@ def _opened(how: dict[str, Any]) -> "Source":
         return open_source(**how, progress=is_first())
 
 
-def request_of(args: "Namespace", method: str) -> "Request":
+def request_of(args: "Namespace", method: str | None) -> "Request":
     """What was typed or stands in the YAML file; what was not stays None and is chosen."""
     from twofold.core import registry
     from twofold.train.resolve import Request, hyper_parameters
 
     given = vars(args.given)
+    method = method or Request.method  # null in YAML
     known = hyper_parameters(registry.find("methods", method))
     fields = {name: given[name] for name in Request.__dataclass_fields__ if name in given}
     arguments = {name: given[name] for name in known if name in given}

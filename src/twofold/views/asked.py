@@ -9,7 +9,7 @@ from typing import Any
 from twofold.core.errors import UsageError, nearest
 from twofold.core.recipe import Recipe, ViewSpec
 from twofold.views import pretext_recipes, recipes
-from twofold.views.plain import from_json, make, operation_named, tuples
+from twofold.views.plain import from_json, make, operation_named, to_json, tuples
 from twofold.views.recipes import for_size
 
 
@@ -44,7 +44,7 @@ def asked(what: str | Mapping[str, Any], view_size: int) -> Recipe:
         UsageError: If a name in it is wrong; the message carries the nearest one. Or if it is none at all.
     """
     try:
-        return _read(what, view_size)
+        return from_json(to_json(_read(what, view_size)))  # every value is of its type, whoever made it
     except (TypeError, AttributeError, ValueError, KeyError, OverflowError) as error:
         raise UsageError(f"the recipe has something where it does not belong ({error})") from error
 
