@@ -22,6 +22,7 @@ LINKS = [
         "CHANGELOG.md",
         "docs/index.md",
         "docs/views.md",
+        "docs/watching.md",
         "docs/architecture.md",
     )
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
