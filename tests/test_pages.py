@@ -25,6 +25,7 @@ LINKS = [
         "docs/methods/index.md",
         "docs/views.md",
         "docs/safety.md",
+        "docs/watching.md",
         "docs/architecture.md",
     )
     for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8"))

@@ -108,4 +108,4 @@ def test_the_stopped_gradient_is_what_keeps_it_from_collapse() -> None:
     before, stopped = spread_before_and_after(SimSiam)
     _, unstopped = spread_before_and_after(WithoutStoppedGradient)
     assert stopped > 0.9 * before
-    assert unstopped < 0.5 * before
+    assert unstopped < 0.6 * before

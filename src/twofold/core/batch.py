@@ -59,9 +59,9 @@ class Step(NamedTuple):
         loss: Scalar to descend.
         seen: Detached values for the monitors, all made on the way to the loss anyway: nothing is computed
             for them. ``embedding``, n x d, of the first view of this process's images (unit rows are not
-            required); ``positive``, of the same shape, what it should be like: the embedding of another view,
-            a key or a memory; ``assignment``, n x k, the distributions over prototypes or outputs that views
-            have to predict; and any scalar by its name, which is logged as it is.
+            required); ``positive``, of the same shape, what it should be like, and no other image should: the
+            embedding of another view, a key or a memory; ``assignment``, n x k, the distributions over
+            prototypes or outputs that views have to predict; and any scalar by its name, logged as it is.
     """
 
     loss: Float[Tensor, ""]

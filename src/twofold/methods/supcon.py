@@ -102,7 +102,7 @@ class SupCon(Method):
         loss = supervised_contrast(
             torch.cat(z), torch.cat(rows), torch.cat(everyone), labels.repeat(len(z)), self.temperature
         )
-        return Step(loss, {"embedding": z[0].detach(), "positive": z[1].detach()})
+        return Step(loss, {"embedding": z[0].detach()})
 
     def param_groups(self) -> list[dict[str, Any]]:
         """Biases and norms are neither decayed nor scaled by LARS."""

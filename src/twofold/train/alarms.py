@@ -59,70 +59,66 @@ class Alarms:
 
 
 def _embedding(figures: Figures) -> Alarm | None:
-    """Total collapse, one direction, or few: the worst of them that holds."""
-    if not {"std", "rank"} <= figures.now.keys() & figures.untrained.keys():
-        return None
-    std, rank = figures.now["std"], figures.now["rank"]
-    std_before, rank_before = figures.untrained["std"], figures.untrained["rank"]
-    if std < 0.25 * std_before:
-        return Alarm(
-            "collapse",
-            f"every image gets nearly the same embedding (std {std:.2g}, an untrained network's "
-            f"{std_before:.2g}): the encoder has collapsed; {_STEADIER}",
-        )
-    seen = f"(effective rank {rank:.3g}, an untrained network's {rank_before:.3g})"
-    if rank < 2.5 and rank < 0.4 * rank_before:
-        return Alarm(
-            "one_direction",
-            f"all embeddings lie along one direction {seen}: the encoder has collapsed; {_STEADIER}",
-        )
-    if rank < 0.2 * rank_before:
-        return Alarm(
-            "low_rank",
-            f"embeddings use few of their dimensions {seen}: the encoder is collapsing; lower --lr, raise "
-            "--batch-size, or take stronger views (lower --min-scale, another --recipe)",
-        )
+    """All embeddings the same, along one direction, or along few: the worst of them that holds."""
+    now, untrained = figures.now, figures.untrained
+    told = now.get("assignment_information", 0.0)
+    if not {"std", "rank"} <= now.keys() & untrained.keys() or told > _TELLING:
+        return None  # an embedding whose targets tell images apart may lie in few directions for a while
+    if now["std"] < 0.15 * untrained["std"]:
+        seen = f"(std {now['std']:.2g}, an untrained network's {untrained['std']:.2g})"
+        return Alarm("collapse", f"every image gets nearly the same embedding {seen}: {_STEADIER}")
+    if "positive" not in now or now["rank"] > 0.25 * untrained["rank"]:
+        return None  # with labels as targets, few directions are what is wanted
+    seen = f"(effective rank {now['rank']:.2g}, an untrained network's {untrained['rank']:.2g})"
+    if now["rank"] < 2:
+        return Alarm("one_direction", f"all embeddings lie along one direction {seen}: {_STEADIER}")
+    if now["rank"] < 4:
+        return Alarm("low_rank", f"embeddings use a few directions only {seen}: {_STEADIER}")
     return None
 
 
+_TELLING = 0.1
+"""Nats; targets that tell so much of an image are the contrary of collapse."""
+
 _STEADIER = (
-    "lower --lr or raise --warmup and start again; if the method was changed, see that its predictor, "
-    "stopped gradient or negatives are there"
+    "the encoder is collapsing; lower --lr or raise --warmup and start again, and if the method was changed, "
+    "see that its predictor, stopped gradient, negatives or decorrelation are there"
 )
 
 
 def _targets(figures: Figures) -> Alarm | None:
-    """Targets over prototypes that are the same for all images: all uniform, or all one prototype."""
-    if "assignment_information" not in figures.now or figures.progress.epoch == 0:
+    """Targets over prototypes that are the same for all images: all vague, or all one prototype."""
+    if "assignment_information" not in figures.now.keys() & figures.untrained.keys():
         return None
-    told, entropy = figures.now["assignment_information"], figures.now["assignment_entropy"]
-    if told > 0.02:
+    told, before = (each["assignment_information"] for each in (figures.now, figures.untrained))
+    vague_from_the_start = before < 10 * told and figures.progress.epoch == 0
+    if told > 0.02 or vague_from_the_start:
         return None
-    seen = f"(they tell {told:.2g} nats of an image, their entropy is {entropy:.2g})"
+    entropy = figures.now["assignment_entropy"]
+    seen = f"(it tells {told:.1g} nats of an image, its entropy is {entropy:.2g})"
     if entropy > 1:
         return Alarm(
             "uniform_targets",
             f"every image has the same vague target {seen}: nothing is left to learn; sharpen targets "
-            "(dino: a lower --teacher-temperature; swav: a lower --epsilon) or lower --lr",
+            "(dino: lower --teacher-temperature; swav: lower --epsilon) or lower --lr",
         )
     return Alarm(
         "one_target",
-        f"one prototype is the target of every image {seen}: nothing is left to learn; targets have to be "
-        "balanced (dino: a lower --center-momentum, a higher --teacher-temperature) or --lr lowered",
+        f"one prototype is the target of every image {seen}: nothing is left to learn; balance targets "
+        "(dino: lower --center-momentum, raise --teacher-temperature) or lower --lr",
     )
 
 
 def _too_easy(figures: Figures) -> Alarm | None:
-    """Two views of an image are as good as one, before anything much was learned."""
+    """Two views of an image are as good as one, before much was learned: a loss near its floor."""
     if "positive" not in figures.now or figures.progress.epoch > 0:
         return None
-    between = figures.now["std"] ** 2
-    within = 1 - figures.now["positive"]
-    if between == 0 or within > 0.02 * between:
+    within, between = 1 - figures.now["positive"], figures.now["std"] ** 2
+    if between == 0 or within > 0.05 * between:
         return None
     return Alarm(
         "too_easy",
-        f"in the first epoch already, two views of an image are as good as one (their distance is "
+        f"in the first epoch already two views of an image are as good as one (their distance is "
         f"{within / between:.1%} of that between images): the task is too easy to teach much; make views "
         "stronger (lower --min-scale, another --recipe; twofold views shows them)",
     )
