@@ -21,7 +21,7 @@ def test_only_who_has_a_launcher_stops_when_the_parent_is_gone(
     launched: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if launched:
-        monkeypatch.setenv(LAUNCHED, "1")
+        monkeypatch.setenv(LAUNCHED, str(os.getppid()))
     with interrupts() as asked_to_stop:
         assert not asked_to_stop()
         monkeypatch.setattr(os, "getppid", lambda: 1)

@@ -33,7 +33,7 @@ def launch(command: Sequence[str], count: int) -> int:
     """
     shared = {
         **os.environ,
-        LAUNCHED: "1",
+        LAUNCHED: str(os.getpid()),
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",

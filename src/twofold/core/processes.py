@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 LAUNCHED = "TWOFOLD_LAUNCHED"
-"""Set in the processes that ``--devices`` has started."""
+"""In the processes that ``--devices`` has started, the number of the one that started them."""
 
 GO_ON = ", perhaps killed for the memory it took; go on with: twofold pretrain --resume RUN"
 """Said of a process that could not say anything itself."""

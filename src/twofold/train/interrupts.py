@@ -21,7 +21,7 @@ def interrupts() -> Iterator[Callable[[], bool]]:
     They stop too where the launcher that would pass on a signal has been killed.
     """
     asked: list[int] = []
-    launcher = os.getppid() if LAUNCHED in os.environ else None
+    launcher = os.environ.get(LAUNCHED)
 
     def note(number: int, _: object) -> None:
         if asked:
@@ -33,7 +33,7 @@ def interrupts() -> Iterator[Callable[[], bool]]:
     except ValueError:  # not the main thread: nobody can interrupt
         before = {}
     try:
-        yield lambda: dist.anyone(bool(asked) or launcher not in (None, os.getppid()))
+        yield lambda: dist.anyone(bool(asked) or launcher not in (None, str(os.getppid())))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
