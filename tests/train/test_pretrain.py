@@ -265,6 +265,24 @@ class Failing(Silent):
             raise OSError("no space left")
 
 
+class Removing(Silent):
+    """Removes the run folder between the log's line and the checkpoint of a step."""
+
+    def __init__(self, out: Path, stop_at: int) -> None:
+        super().__init__(stop_at)
+        self.out = out
+
+    def step(self, progress, figures) -> None:
+        if progress.step == self.stop_at:
+            shutil.rmtree(next(self.out.iterdir()))
+
+
+def test_a_folder_that_was_removed_is_not_made_anew_for_a_checkpoint(folder, tmp_path):
+    with pytest.raises(TwofoldError, match="is gone: was it moved or removed"):
+        begin(folder, tmp_path, Removing(tmp_path, 2), request(), checkpoint_minutes=0.0)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_that_dies_before_its_first_checkpoint_goes_on_from_the_start(folder, tmp_path):
     undisturbed = begin(folder, tmp_path / "a", Silent(), request())
     with pytest.raises(OSError, match="no space"):

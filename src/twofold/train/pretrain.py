@@ -204,7 +204,8 @@ def _picture(training: Training, folder: RunFolder) -> None:
 
 
 def _save(training: Training, folder: RunFolder) -> None:
-    RunFolder.open(folder.path)  # a folder that was removed meanwhile is not made anew for a checkpoint
+    if not folder.path.is_dir():  # it is not made anew for a checkpoint
+        raise TwofoldError(f"{folder.path} is gone: was it moved or removed meanwhile?")
     keep_checkpoint(folder.path, training.state_dict())
 
 
