@@ -15,6 +15,7 @@ from twofold.core.run import RunFolder
 from twofold.core.source import Images
 from twofold.data import open_source
 from twofold.methods.simclr import SimCLR
+from twofold.train import length
 from twofold.train.engine import Engine
 from twofold.train.interrupts import Stopped
 from twofold.train.loop import Training, embed_all
@@ -54,6 +55,16 @@ def begin(data: Path, out: Path, stop_at: int | None = None, changes: dict[str, 
         return start(prepared, out, show).path
     except Stopped as stopped:
         return stopped.args[0].path
+
+
+def begin_by_the_clock(data: Path, out: Path) -> Path:
+    """A run of so many minutes, where each process measures another speed."""
+    real = length.seconds_a_step
+    length.seconds_a_step = lambda training: 0.04 * (1 + dist.rank())  # type: ignore[assignment]
+    try:
+        return begin(data, out, changes={"epochs": None, "minutes": 0.003})
+    finally:
+        length.seconds_a_step = real
 
 
 def go_on(path: Path) -> list[str]:

@@ -83,10 +83,9 @@ def test_a_batch_that_nobody_asked_for_divides(images: Path, tmp_path: Path) -> 
 
 
 def test_minutes_are_as_many_steps_for_all(images: Path, tmp_path: Path) -> None:
-    asked = {"epochs": None, "minutes": 0.003}
-    first, second = in_processes(2, run_cases.begin, images, tmp_path, None, asked)
+    first, second = in_processes(2, run_cases.begin_by_the_clock, images, tmp_path)
     assert first == second  # the number of steps is part of the key
-    assert state(first)["step"] == RunFolder(first).run.steps
+    assert state(first)["step"] == RunFolder(first).run.steps == 4  # as the first one measured
 
 
 def test_a_loss_that_is_no_number_stops_all_and_names_the_images_of_that_process(
