@@ -174,11 +174,12 @@ class Training:
             return "checkpoint"
         if self._runs():
             return "step"
-        return "pack" if any(self._cache.rglob(".*.part")) else "between pack and step"
+        packed = any(self._cache.rglob("index.npz"))  # what a killed pack was writing stays for an hour
+        return "between pack and step" if packed or not self._parts() else "pack"
 
     def at_work_since(self, moment: float) -> bool:
         """Whether it has packed, or written a checkpoint, since then."""
-        files = [*self._cache.rglob(".*.part"), *self._out.glob("*/*.ckpt")]
+        files = [*self._parts(), *self._out.glob("*/*.ckpt")]
         return any(_changed(file) > moment for file in files)
 
     def done(self) -> bool:
@@ -198,6 +199,9 @@ class Training:
             "encoder": digest(dict(load_encoder(run.path / "encoder.safetensors").state_dict())),
             "log": digest(lines),
         }
+
+    def _parts(self) -> list[Path]:
+        return [*self._cache.rglob("*.seg.*.part")]
 
     def _runs(self) -> list[Path]:
         return [path.parent for path in self._out.glob("*/spec.json")]
