@@ -112,8 +112,8 @@ class PixPro(Method):
             both = self._instance_loss(map1, keys2) + self._instance_loss(map2, keys1)
             loss = loss + self.instance * both
         pairs = near.sum(dim=(1, 2)).float().mean()
-        seen = {name: x.detach().mean(dim=(2, 3)) for name, x in (("embedding", x1), ("positive", x2))}
-        return Step(loss, {**seen, "positive_pairs": pairs})
+        pooled = {"embedding": self.encoder.pool(map1).detach(), "positive": self.encoder.pool(map2).detach()}
+        return Step(loss, {**pooled, "positive_pairs": pairs})
 
     def _same_place(self, batch: Batch, grid: tuple[int, int]) -> Bool[Tensor, "b n n"]:
         one, other = (
