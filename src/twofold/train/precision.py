@@ -24,8 +24,8 @@ from twofold.train.engine import Engine
 from twofold.train.environment import processor
 
 ROUNDS = 3
-IMAGES = 64
-"""Images of a trial step: what is slower with them is slower with more of them."""
+PIXELS = 64 * 32**2
+"""Of all images of a trial step together: a training step has more, so that no memory is taken which it lacks."""
 
 
 def faster(
@@ -61,7 +61,8 @@ def seconds_by_precision(
 ) -> dict[Literal["fp32", "bf16"], float]:
     """Median seconds of forward and backward, in turns."""
     with torch.random.fork_rng():
-        images = torch.rand(IMAGES, spec["channels"], side, side)
+        count = min(64, max(2, PIXELS // side**2))
+        images = torch.rand(count, spec["channels"], side, side)
         encoder = dataclasses.replace(engine, compiled=False).place(Encoder(**spec))
     engines = {name: dataclasses.replace(engine, precision=name) for name in ("fp32", "bf16")}
     took: dict[Any, list[float]] = {name: [] for name in engines}
