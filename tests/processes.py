@@ -14,6 +14,11 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
+import pytest
+
+three_processes = pytest.mark.xdist_group("three processes")
+"""For tests that ask three: one of pytest's workers starts them then, and not each."""
+
 PATIENCE = 180
 """Seconds to wait for an answer, start and imports included."""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import tiny
-from processes import in_processes
+from processes import in_processes, three_processes
 from twofold.core import registry
 from twofold.core.method import Method
 from twofold.nn.queue import Queue
@@ -131,7 +131,7 @@ def test_survives_bf16(name: str) -> None:
     assert all(math.isfinite(p.grad.sum()) for p in method.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize(("count", "steps"), [(2, 3), (3, 1)])
+@pytest.mark.parametrize(("count", "steps"), [(2, 3), pytest.param(3, 1, marks=three_processes)])
 @every_method
 def test_several_processes_do_what_one_does_with_the_whole_batch(name: str, count: int, steps: int) -> None:
     parts = in_processes(count, tiny.train, name, None, steps)

@@ -3,7 +3,7 @@ from pathlib import Path
 import torch
 
 import dist_cases
-from processes import in_processes
+from processes import in_processes, three_processes
 from twins import draw
 from twofold.core import dist
 
@@ -69,9 +69,11 @@ def test_one_yes_is_heard_by_all() -> None:
     assert in_processes(2, dist_cases.votes) == [(False, True, True)] * 2
 
 
+@three_processes
 def test_all_take_the_number_of_the_first() -> None:
     assert in_processes(3, dist_cases.told_by_the_first) == [0.1] * 3
 
 
+@three_processes
 def test_one_process_of_a_machine_goes_before_the_others(tmp_path: Path) -> None:
     assert in_processes(3, dist_cases.seen_in_turn, tmp_path) == [[0, 0, 0], [1, 1, 1], [1, 1, 1]]

@@ -10,9 +10,11 @@ import torch
 from PIL import Image
 
 import run_cases
-from processes import in_processes
+from processes import in_processes, three_processes
 from twofold.core.run import RunFolder
 from twofold.train.checkpoint import digest, load_checkpoint
+
+pytestmark = three_processes
 
 
 @pytest.fixture(scope="module")
