@@ -48,7 +48,7 @@ OPTIONS = [
     "0",
 ]
 EPOCHS = 3
-TIMINGS = {"seconds", "images_per_second"}
+TIMINGS = {"seconds", "images_per_second", "data_wait"}
 PACK_WINDOW, STEP_WINDOW = 1.5, 0.4
 """A kill comes within this share of the time that an undisturbed pack, or training, takes."""
 

@@ -14,7 +14,7 @@ from twofold.core.run import RunFolder
 from twofold.nn.weights import load_encoder
 from twofold.train.checkpoint import digest, load_checkpoint
 
-TIMINGS = {"seconds", "images_per_second"}
+TIMINGS = {"seconds", "images_per_second", "data_wait"}
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
 
