@@ -69,8 +69,8 @@ def test_each_term_has_a_constant_of_its_own_that_stays() -> None:
 
 def test_two_processes_agree_on_both_constants() -> None:
     changes = {"loss": "nce", "temperature": 0.07, "negatives": 50}
-    first, second = in_processes(2, tiny.train, "pirl", changes)
-    tiny.assert_equal_training(first, second, tiny.train("pirl", changes))
+    parts = in_processes(2, tiny.train, "pirl", changes)
+    tiny.assert_equal_training(parts, tiny.train("pirl", changes))
 
 
 def test_biases_and_norms_are_not_decayed() -> None:
