@@ -101,7 +101,7 @@ def test_a_store_that_is_cut_off_is_told_and_written_anew(images, tmp_path):
 def test_too_little_memory_is_told_with_what_to_make_smaller(images, tmp_path):
     out = tmp_path / "runs"
     words = ["pretrain", str(images), "--encoder", "resnet50", "--batch-size", "40", "--epochs", "1"]
-    words += ["--size", "64", "--view-size", "64", "--threads", "1", "--out", str(out)]
+    words += ["--size", "64", "--view-size", "64", "--threads", "1", "--precision", "fp32", "--out", str(out)]
     told = one_line(in_child(starved.typed, words, "out of memory", out))
     assert "out of memory: give a smaller --batch-size" in told
     assert not out.exists() or not list(out.iterdir())
