@@ -5,8 +5,8 @@
 
 SimCLR with the same encoder, batch, recipe, head, temperature, optimiser and schedule: the loop of lightly's
 documented PyTorch example; the same loop helped with bf16 and channels-last, so that the share of each cause
-is known; and ``twofold pretrain``, as it is, with ``--devices 2``, and with ``--compile`` too. They take turns
-in rounds; what counts is the median over the rounds of the pace after warm-up, in images, not views.
+is known; and ``twofold pretrain``, as it is, with ``--devices 2``, and with ``--compile`` too. They take
+turns in rounds; what counts is the median over the rounds of the pace after warm-up, in images, not views.
 
 With ``--until 50``, the loops of lightly and Twofold are then trained until the encoder reaches that
 k-NN accuracy on ``val`` (k = 200, looked at after every epoch, the clock stopped meanwhile).

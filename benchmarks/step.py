@@ -12,7 +12,7 @@ NT-Xent, forward and backward in float32: the plain N x N form beside the blocks
 ``objectives/log_sum_exp.py``; memory is what the process held at most beyond its start.
 
 The record is ``docs/results/step.json``; ``python benchmarks/results.py`` makes a page of it. This takes
-about ten minutes on two cores, which should have nothing else to do.
+about fifteen minutes on two cores, which should have nothing else to do.
 """
 
 import argparse
@@ -31,7 +31,7 @@ OUT = KEPT / "step.json"
 def main() -> None:
     wanted = arguments()
     record: dict[str, Any] = {
-        "command": "python benchmarks/step.py",
+        "command": command(wanted),
         "commit": commit("src", "benchmarks"),
         "machine": machine(),
         "batch": wanted.batch,
@@ -40,10 +40,16 @@ def main() -> None:
         "nt_xent": [],
     }
     print(f"largest bf16 product: {record['peak'] / 1e12:.2f} TFLOP/s", flush=True)
-    for encoder in wanted.encoders:
-        record["steps"] += steps_of(encoder, wanted)
     for rows in wanted.rows:
         record["nt_xent"] += nt_xent_of(rows, wanted.rounds)
+        keep(record)
+    for encoder in wanted.encoders:
+        record["steps"] += steps_of(encoder, wanted)
+        keep(record)
+
+
+def keep(record: dict[str, Any]) -> None:
+    """What there is so far."""
     OUT.write_text(json.dumps(record, indent=1) + "\n")
 
 
@@ -51,13 +57,20 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--encoders", nargs="*", default=["resnet18_w16", "resnet18_w32", "resnet18"])
+    parser.add_argument("--encoders", nargs="*", default=["resnet18_w16", "resnet18_w32"])
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--rows", nargs="*", type=int, default=[512, 2048, 8192, 32768])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4, help="of one arm's round, at least")
     return parser.parse_args()
+
+
+def command(wanted: argparse.Namespace) -> str:
+    """As it was typed, but for lists of what is left out."""
+    words = ["python benchmarks/step.py --encoders", *wanted.encoders]
+    words += [f"--batch {wanted.batch} --side {wanted.side} --rounds {wanted.rounds}"]
+    return " ".join([*words, f"--seconds {wanted.seconds:g}"])
 
 
 def cores() -> int:
