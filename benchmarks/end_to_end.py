@@ -29,7 +29,7 @@ from record import KEPT, ROOT, commit, machine
 
 OUT = KEPT / "end_to_end.json"
 SETTINGS = ["--encoder", "resnet18_w16", "--view-size", "32", "--batch-size", "256"]
-LEARNING = ["--recipe", "C-cifar", "--lr", "0.3", "--weight-decay", "0.0005", "--temperature", "0.2"]
+LEARNING = ["--recipe", "C_CIFAR", "--lr", "0.3", "--weight-decay", "0.0005", "--temperature", "0.2"]
 LEARNING += ["--optimizer", "sgd", "--hidden", "512", "--dim", "128", "--seed", "0"]
 OURS = {
     "twofold": [],
