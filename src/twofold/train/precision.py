@@ -25,7 +25,7 @@ from twofold.train.environment import processor
 
 ROUNDS = 3
 PIXELS = 64 * 32**2
-"""Of all images of a trial step together: a training step has more, so that no memory is taken which it lacks."""
+"""Of all images of a trial step together. A training step has more: no memory is taken that it lacks."""
 
 
 def faster(
