@@ -67,7 +67,7 @@ def page(name: str) -> str:
         "## The step",
         "",
         "```python",
-        "\n\n".join(source(getattr(cls, step)) for step in STEPS if step in vars(cls)),
+        "\n\n\n".join(source(getattr(cls, step)) for step in STEPS if step in vars(cls)),
         "```",
         "",
         "## Hyper-parameters",
