@@ -43,7 +43,8 @@ SPEED = ROOT / "benchmarks" / "end_to_end_speed"
 def main() -> None:
     wanted = arguments()
     record: dict[str, Any] = {
-        "command": f"python benchmarks/end_to_end.py {wanted.data.name}"
+        "command": f"python benchmarks/end_to_end.py {wanted.data.name} "
+        + f"--rounds {wanted.rounds} --seconds {wanted.seconds:g}"
         + (f" --until {wanted.until:g}" if wanted.until else ""),
         "commit": commit("src", "benchmarks"),
         "machine": machine(),
