@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -23,6 +24,10 @@ if WORKER and hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {cores[int(WORKER) % len(cores)]})
 os.environ["OMP_NUM_THREADS"] = str(THREADS)
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# Who starts the tests in the background may have them ignore Ctrl-C, and then so do the programs they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples every time, and no deadline: a busy machine must not turn a good commit red.
 hypothesis.settings.register_profile(

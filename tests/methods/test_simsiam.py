@@ -99,7 +99,7 @@ def spread_before_and_after(cls: type[SimSiam]) -> tuple[float, float]:
     unseen = tiny.make_batch(method, seed=999, count=64).views[0].pixels
     before = channel_spread(method.projector(method.encoder(unseen)))
     optimizer = torch.optim.SGD(method.param_groups(), lr=0.3, momentum=0.9)
-    for step in range(80):
+    for step in range(200):
         tiny.take_step(method, optimizer, tiny.make_batch(method, step), step)
     return before, channel_spread(method.projector(method.encoder(unseen)))
 
@@ -108,4 +108,4 @@ def test_the_stopped_gradient_is_what_keeps_it_from_collapse() -> None:
     before, stopped = spread_before_and_after(SimSiam)
     _, unstopped = spread_before_and_after(WithoutStoppedGradient)
     assert stopped > 0.9 * before
-    assert unstopped < 0.6 * before
+    assert unstopped < 0.5 * before
