@@ -67,8 +67,8 @@ def arguments() -> argparse.Namespace:
 
 
 def command(wanted: argparse.Namespace) -> str:
-    """As it was typed, but for lists of what is left out."""
-    words = ["python benchmarks/step.py --encoders", *wanted.encoders]
+    """With all that decides the figures."""
+    words = ["python benchmarks/step.py --encoders", *wanted.encoders, "--rows", *map(str, wanted.rows)]
     words += [f"--batch {wanted.batch} --side {wanted.side} --rounds {wanted.rounds}"]
     return " ".join([*words, f"--seconds {wanted.seconds:g}"])
 
