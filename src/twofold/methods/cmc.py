@@ -12,7 +12,7 @@ from twofold.core.colour_spaces import Space
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.bank import Bank, Partition
 from twofold.nn.norm import synchronise
-from twofold.objectives.noise_contrastive import log_partition, memory_scores, nce, sampled_softmax
+from twofold.objectives.noise_contrastive import memory_loss, memory_scores
 from twofold.views.pretext_recipes import CROP_AND_FLIP
 
 
@@ -116,9 +116,7 @@ class CMC(Method):
 
     def _loss(self, v: Tensor, rows: Tensor, item: Tensor, others: Tensor, partition: nn.Module) -> Tensor:
         scores = memory_scores(v, rows[item], rows[others], self.temperature)
-        if self.loss == "softmax":
-            return sampled_softmax(scores)
-        return nce(scores, partition(log_partition(scores, len(rows))), len(rows))
+        return memory_loss(scores, self.loss, len(rows), partition)
 
     def after_step(self, progress: Progress) -> None:
         """The memories of this batch follow; every Z is kept from the first batch on."""

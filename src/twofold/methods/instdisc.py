@@ -8,7 +8,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.bank import Bank, Partition
 from twofold.nn.norm import synchronise
-from twofold.objectives.noise_contrastive import log_partition, memory_scores, nce, sampled_softmax
+from twofold.objectives.noise_contrastive import memory_loss, memory_scores
 from twofold.objectives.regression import cosine_regression
 from twofold.views import recipes
 
@@ -107,10 +107,7 @@ class InstDisc(Method):
         n, memories = len(self.bank.rows), self.bank.rows[batch.item]
         drawn = self.bank.draw(len(v), self.negatives, progress.step)
         scores = memory_scores(v, memories, self.bank.rows[drawn], self.temperature)
-        if self.loss == "nce":
-            loss = nce(scores, self.partition(log_partition(scores, n)), n)
-        else:
-            loss = sampled_softmax(scores)
+        loss = memory_loss(scores, self.loss, n, self.partition)
         if self.proximal:
             loss = loss + self.proximal * cosine_regression(v, memories)
         self.bank.stage(batch.item, v)

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
@@ -11,7 +11,7 @@ from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import mlp
 from twofold.nn.norm import synchronise
 from twofold.nn.patch_head import PatchHead, embed_patches
-from twofold.objectives.noise_contrastive import log_partition, memory_scores, nce, sampled_softmax
+from twofold.objectives.noise_contrastive import memory_loss, memory_scores
 from twofold.views import recipes
 from twofold.views.pretext_recipes import PIRL as VIEWS
 from twofold.views.pretext_recipes import jigsaw_branch
@@ -113,18 +113,17 @@ class PIRL(Method):
         v_patches = self.jigsaw(embed_patches(self.encoder, patches))
         m, others = self.bank.rows[batch.item], self.bank.draw(len(v), self.negatives, progress.step)
         of_image, of_patches = (
-            self._loss(memory_scores(f, m, self.bank.rows[others], self.temperature), partition)
+            memory_loss(
+                memory_scores(f, m, self.bank.rows[others], self.temperature),
+                self.loss,
+                len(self.bank.rows),
+                partition,
+            )
             for f, partition in zip((v, v_patches), self.partition, strict=True)
         )
         self.bank.stage(batch.item, v)
         loss = self.weight * of_patches + (1 - self.weight) * of_image
         return Step(loss, {"embedding": v.detach(), "loss_of_patches": of_patches.detach()})
-
-    def _loss(self, scores: Tensor, partition: nn.Module) -> Tensor:
-        if self.loss == "softmax":
-            return sampled_softmax(scores)
-        n = len(self.bank.rows)
-        return nce(scores, partition(log_partition(scores, n)), n)
 
     def after_step(self, progress: Progress) -> None:
         """The memories of this batch follow; both Z are kept from the first batch on."""

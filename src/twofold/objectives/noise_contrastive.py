@@ -1,6 +1,8 @@
 """Tell an image's own memory from memories drawn at random, other ones for every image."""
 
 import math
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -86,3 +88,22 @@ def sampled_softmax(scores: Float[Tensor, "b c"]) -> Float[Tensor, ""]:
         ECCV 2020, arXiv:1906.05849, section 3.
     """
     return F.cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long, device=scores.device))
+
+
+def memory_loss(
+    scores: Float[Tensor, "b c"],
+    loss: Literal["nce", "softmax"],
+    items: int,
+    constant: Callable[[Float[Tensor, ""]], Float[Tensor, ""]],
+) -> Float[Tensor, ""]:
+    """One of both losses.
+
+    Args:
+        scores: Of ``memory_scores``.
+        loss: ``nce`` or ``sampled_softmax``.
+        items: n, number of memories that the negatives were drawn from.
+        constant: Gives log Z for the batch's estimate of it; not asked by the softmax.
+    """
+    if loss == "softmax":
+        return sampled_softmax(scores)
+    return nce(scores, constant(log_partition(scores, items)), items)
