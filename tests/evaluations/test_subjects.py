@@ -11,7 +11,7 @@ from twofold.evaluations._features import features
 from twofold.evaluations._subjects import resolve
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder
-from twofold.train.checkpoint import save_checkpoint
+from twofold.train.checkpoint import keep_checkpoint
 
 SPEC = {"name": "resnet18_w4", "channels": 1, "size": 12, "mean": [0.3], "std": [0.1]}
 
@@ -36,7 +36,7 @@ def run(tmp_path, encoder):
     (folder / "spec.json").write_text(json.dumps(dataclasses.asdict(made)))
     save_encoder(encoder, folder / "encoder.safetensors")
     state = {f"encoder.{name}": value for name, value in encoder.state_dict().items()}
-    save_checkpoint(folder / "last.ckpt", {"method": {**state, "projector.weight": torch.ones(2)}, "step": 1})
+    keep_checkpoint(folder, {"method": {**state, "projector.weight": torch.ones(2)}, "step": 1})
     return folder
 
 

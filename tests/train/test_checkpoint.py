@@ -10,14 +10,13 @@ from twofold.train.checkpoint import (
     keep_checkpoint,
     load_checkpoint,
     newest_checkpoint,
-    save_checkpoint,
 )
 
 STATE = {"weights": {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3)}, "step": 7, "none": None}
 
 
 def test_what_was_saved_comes_back(tmp_path):
-    save_checkpoint(tmp_path / "last.ckpt", STATE)
+    keep_checkpoint(tmp_path, STATE)
     assert digest(load_checkpoint(tmp_path / "last.ckpt")) == digest(STATE)
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 
@@ -34,7 +33,7 @@ def test_the_digest_sees_every_bit_and_every_name():
 
 def test_a_flipped_bit_is_noticed(tmp_path):
     path = tmp_path / "last.ckpt"
-    save_checkpoint(path, {"weights": torch.full((1000,), 3.25)})
+    keep_checkpoint(tmp_path, {"weights": torch.full((1000,), 3.25)})
     content = bytearray(path.read_bytes())
     position = content.find(torch.full((4,), 3.25).numpy().tobytes()) + 100
     content[position] ^= 1
@@ -47,7 +46,7 @@ def test_a_torn_or_missing_file_is_told_in_a_sentence(tmp_path):
     path = tmp_path / "last.ckpt"
     with pytest.raises(TwofoldError, match="no checkpoint"):
         load_checkpoint(path)
-    save_checkpoint(path, STATE)
+    keep_checkpoint(tmp_path, STATE)
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(TwofoldError, match="not a readable checkpoint"):
         load_checkpoint(path)
@@ -71,9 +70,9 @@ def test_a_hostile_checkpoint_runs_nothing(tmp_path, capsys):
 
 def test_a_failed_write_leaves_the_old_checkpoint(tmp_path):
     path = tmp_path / "last.ckpt"
-    save_checkpoint(path, STATE)
+    keep_checkpoint(tmp_path, STATE)
     with pytest.raises(Exception, match=r"pickle|lambda|local"):
-        save_checkpoint(path, {"bad": lambda: None})
+        keep_checkpoint(tmp_path, {"bad": lambda: None})
     assert digest(load_checkpoint(path)) == digest(STATE)
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
 

@@ -63,12 +63,6 @@ def has_checkpoint(folder: Path) -> bool:
     return (folder / LAST).exists() or (folder / PREVIOUS).exists()
 
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Replaces one checkpoint in one step; a kill at any moment leaves the old or the new one."""
-    with write_aside(path) as aside:
-        _write(aside, state)
-
-
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """The state that was saved, on the CPU.
 
