@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from twofold.core.source import Source
+from twofold.evaluations._look import Look
 from twofold.evaluations._task import Embedded, Task, make_task
 from twofold.train.engine import Engine
 
@@ -87,7 +88,8 @@ def embedded():
             middles[torch.from_numpy(labels)] + torch.randn(len(labels), width, generator=random)
             for labels in (fit_labels, judge_labels)
         )
-        return Embedded("a run", made, *sides, dict(made.protocol))
+        look = Look(torch.nn.Flatten().eval(), 1, 3, Engine(torch.device("cpu"), "fp32", 1))
+        return Embedded("a run", made, *sides, dict(made.protocol), look)
 
     return make
 

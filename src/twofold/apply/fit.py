@@ -18,7 +18,7 @@ from twofold.core.source import Images, Source
 from twofold.data.parts import Joined, Part
 from twofold.data.screen import Screen
 from twofold.evaluations import _scores
-from twofold.evaluations._features import features
+from twofold.evaluations._look import Look
 from twofold.evaluations._subjects import Subject
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.evaluations.linear import Linear
@@ -86,9 +86,9 @@ def fit_classifier(
     fitted, judged = len(task.fit), len(task.fit) + len(task.judge)
     fitting = _Fitting(_encoder(subject, engine), source, wish, engine, screen)
     h = fitting.features(fitting.encoder, images)
-    embedded = Embedded(
-        subject.name, task, h[:fitted], h[fitted:judged], {**task.protocol, **subject.protocol}
-    )
+    look = fitting.look(fitting.encoder)
+    protocol = {**task.protocol, **subject.protocol}
+    embedded = Embedded(subject.name, task, h[:fitted], h[fitted:judged], protocol, look)
     strength = _strength(embedded) if wish.head == "linear" else None
 
     trial, head = fitting.trained(task.fit, embedded.fit, strength)
@@ -124,18 +124,12 @@ class _Fitting:
     engine: Engine
     screen: Screen
 
+    def look(self, encoder: Encoder) -> Look:
+        return Look(encoder, encoder.spec["size"], encoder.spec["channels"], self.engine, self.screen)
+
     def features(self, encoder: Encoder, images: Images) -> Float[Tensor, "n d"]:
-        spec = encoder.spec
         with self.screen.bar("embedding", len(images)) as advance:
-            found = features(
-                encoder,
-                images,
-                size=spec["size"],
-                channels=spec["channels"],
-                engine=self.engine,
-                advance=advance,
-            )
-        return torch.from_numpy(found).to(self.engine.device)
+            return self.look(encoder).features(images, advance=advance)
 
     def trained(
         self, images: Images, h: Float[Tensor, "n d"], strength: float | None

@@ -1,7 +1,33 @@
-"""What a judgement is: a frozen protocol that yields scores."""
+"""What a judgement is: a frozen protocol that yields scores, and pictures and tables where they tell more.
 
+A protocol is one file in ``evaluations/``: a frozen dataclass, called with an ``Embedded``. It may declare
+
+- ``shown``: the metrics that a table shows, by default ``accuracy``;
+- ``needs_labels``: False where it judges unlabelled images, too.
+"""
+
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
+
+
+class Evaluation(Protocol):
+    """A frozen protocol."""
+
+    def __call__(self, embedded: Any, /) -> "Iterator[Score | Artefact]":
+        """Scores of one subject, given as ``evaluations._task.Embedded``; nothing where it cannot be judged so."""
+        ...
+
+
+def shown_metrics(evaluation: Any) -> tuple[str, ...]:
+    """The metrics of a protocol, or of its class, that a table shows."""
+    found: tuple[str, ...] = getattr(evaluation, "shown", ("accuracy",))
+    return found
+
+
+def needs_labels(evaluation: Any) -> bool:
+    """Whether a protocol, or its class, judges labelled images only."""
+    return bool(getattr(evaluation, "needs_labels", True))
 
 
 @dataclass(frozen=True)
@@ -13,9 +39,10 @@ class Score:
         evaluation: File name of the protocol: ``knn``, ``linear`` ...
         metric: ``accuracy``, ``macro_f1``, ``recall/<class>`` ...
         value: The figure, in [0, 1] for shares.
-        low: Lower end of its 95% interval.
+        low: Lower end of its 95% interval; the figure itself where it has none.
         high: Upper end.
         protocol: Everything that defines the figure: hyper-parameters, splits, seed, draws.
+        share: Whether it is a share, which is shown in percent.
     """
 
     subject: str
@@ -25,7 +52,27 @@ class Score:
     low: float
     high: float
     protocol: dict[str, Any]
+    share: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with the fields above."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A picture or a table that tells more than a figure.
+
+    Args:
+        subject: What was judged.
+        evaluation: File name of the protocol.
+        name: File name of the artefact, unlike any other of this subject and protocol: ``stage3.png``.
+        content: Of the file.
+        caption: What a reader sees, in one sentence.
+    """
+
+    subject: str
+    evaluation: str
+    name: str
+    content: bytes
+    caption: str

@@ -45,6 +45,11 @@ def labelled_images(source: Source) -> Images:
     return labelled
 
 
+def has_labels(source: Source) -> bool:
+    """Whether any image has one."""
+    return any(_labelled(images) is not None for images in source.splits.values())
+
+
 def judging_split(
     source: Source, *, group_by: str | None = None, table: Path | None = None, seed: int = 0
 ) -> tuple[str, Images, str, Images, str]:

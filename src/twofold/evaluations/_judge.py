@@ -1,23 +1,19 @@
 """Judges subjects beside their floors."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from torch import nn
 
-from twofold.core.evaluation import Score
+from twofold.core.evaluation import Artefact, Evaluation, Score
 from twofold.core.source import Source
 from twofold.data.screen import Screen
-from twofold.evaluations._features import features
 from twofold.evaluations._floors import floors
+from twofold.evaluations._look import Look
 from twofold.evaluations._scores import averaged
 from twofold.evaluations._subjects import Subject, resolve
 from twofold.evaluations._task import Embedded, Task
 from twofold.train.engine import Engine
-
-Evaluation = Callable[[Embedded], Iterator[Score]]
-
 
 class Judgement(NamedTuple):
     """What came out.
@@ -26,11 +22,13 @@ class Judgement(NamedTuple):
         scores: Of all subjects.
         floors: Names of the floors of each subject that was asked for.
         notes: What a reader of the figures has to know.
+        artefacts: Of all subjects.
     """
 
     scores: list[Score]
     floors: dict[str, list[str]]
     notes: list[str]
+    artefacts: list[Artefact]
 
 
 def judge(
@@ -60,40 +58,39 @@ def judge(
     below = {subject.name: floors(subject, source, engine) for subject in asked}
     everyone = {one.name: one for group, _ in below.values() for one in group}
     everyone |= {subject.name: subject for subject in asked}
-    scores = [
-        score
-        for subject in sorted(everyone.values(), key=_rank)
-        for score in _scores_of(subject, task, evaluations, engine, screen or Screen(speaks=False))
-    ]
+    scores: list[Score] = []
+    artefacts: list[Artefact] = []
+    for subject in sorted(everyone.values(), key=_rank):
+        found = _judged(subject, task, evaluations, engine, screen or Screen(speaks=False))
+        scores += averaged([[one for one in repeat if isinstance(one, Score)] for repeat in found])
+        artefacts += [one for one in found[0] if isinstance(one, Artefact)]
     notes = dict.fromkeys(note for _, missing in below.values() for note in missing)
     return Judgement(
         scores,
         {name: [floor.name for floor in group] for name, (group, _) in below.items()},
         [*task.notes, *notes],
+        artefacts,
     )
 
 
 def embed(subject: Subject, network: nn.Module, task: Task, engine: Engine, screen: Screen) -> Embedded:
     """A subject's features of the task, by one of its networks."""
-    network = engine.place(network)
-    sides = []
+    parts = {name: engine.place(part) for name, part in subject.parts().items()}
+    look = Look(engine.place(network), subject.size, subject.channels, engine, screen, parts)
     with screen.bar(subject.name, len(task.fit) + len(task.judge)) as advance:
-        for images in (task.fit, task.judge):
-            found = features(
-                network, images, size=subject.size, channels=subject.channels, engine=engine, advance=advance
-            )
-            sides.append(torch.from_numpy(found).to(engine.device))
-    return Embedded(subject.name, task, sides[0], sides[1], {**task.protocol, **subject.protocol})
+        fit, judge = (look.features(images, advance=advance) for images in (task.fit, task.judge))
+    return Embedded(subject.name, task, fit, judge, {**task.protocol, **subject.protocol}, look)
 
 
-def _scores_of(
+def _judged(
     subject: Subject, task: Task, evaluations: Sequence[Evaluation], engine: Engine, screen: Screen
-) -> list[Score]:
+) -> list[list[Score | Artefact]]:
+    """What each of the subject's networks came to."""
     repeats = []
     for make in subject.networks:
         embedded = embed(subject, make(), task, engine, screen)
-        repeats.append([score for evaluation in evaluations for score in evaluation(embedded)])
-    return averaged(repeats)
+        repeats.append([one for evaluation in evaluations for one in evaluation(embedded)])
+    return repeats
 
 
 def _rank(subject: Subject) -> int:

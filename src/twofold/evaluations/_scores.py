@@ -9,8 +9,8 @@ from typing import Any
 from jaxtyping import Int
 from torch import Tensor
 
-from twofold.core.evaluation import Score
-from twofold.core.files import write_text
+from twofold.core.evaluation import Artefact, Score
+from twofold.core.files import write_aside, write_text
 from twofold.core.run import RunFolder
 from twofold.evaluations._task import Embedded
 from twofold.metrics import classification
@@ -49,6 +49,18 @@ def record(folder: RunFolder, scores: Iterable[Score]) -> Path:
     kept.update({_identity(score): score for score in (new.to_json() for new in scores)})
     write_text(path, json.dumps(list(kept.values()), indent=1) + "\n")
     return path
+
+
+def keep(folder: RunFolder, artefacts: Iterable[Artefact]) -> list[Path]:
+    """Writes artefacts into the run's ``artefacts`` folder, each as ``<evaluation>-<name>``."""
+    kept = []
+    for artefact in artefacts:
+        path = folder.path / "artefacts" / f"{artefact.evaluation}-{artefact.name}"
+        path.parent.mkdir(exist_ok=True)
+        with write_aside(path) as aside:
+            aside.write_bytes(artefact.content)
+        kept.append(path)
+    return kept
 
 
 def _mean(same: Sequence[Score]) -> Score:

@@ -1,7 +1,7 @@
 """What can be judged: a run, a checkpoint, public weights, random weights, raw pixels."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.run import RunFolder
 from twofold.core.source import Source
+from twofold.evaluations._parts import parts_of, through
 from twofold.nn.encoder import Encoder
 from twofold.nn.public import public_encoder
 from twofold.nn.weights import load_encoder
@@ -36,6 +37,7 @@ class Subject:
         networks: Make it, in eval mode; where there are several, it is judged by their mean.
         encoder: The encoder's spec; None for raw pixels.
         run: The run folder, where it is a run.
+        parts: Loads the modules that the run saved beside its encoder, by name.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Subject:
     networks: tuple[Callable[[], nn.Module], ...]
     encoder: dict[str, Any] | None = None
     run: Path | None = None
+    parts: Callable[[], Mapping[str, nn.Module]] = dict
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -60,7 +63,8 @@ def resolve(text: str, source: Source) -> Subject:
 
     Args:
         text: A run folder, its ``encoder.safetensors`` or ``last.ckpt``, ``timm:NAME``, ``random:NAME`` or
-            ``pixels``.
+            ``pixels``; or ``RUN@projector``, ``RUN@projector.2``: a run up to one of its parts, or to a layer
+            of it.
         source: The data, which decides what ``random:NAME`` and ``pixels`` take.
 
     Raises:
@@ -82,6 +86,9 @@ def resolve(text: str, source: Source) -> Subject:
         )
     if kind == "timm" and name:
         return _with_weights(text, public_encoder(name))
+    folder, at, where = text.rpartition("@")
+    if at and not Path(text).exists():
+        return _up_to(_from_path(Path(folder)), where)
     return _from_path(Path(text))
 
 
@@ -121,7 +128,14 @@ def _from_path(path: Path) -> Subject:
 
 def _with_weights(name: str, encoder: Encoder, run: Path | None = None) -> Subject:
     spec = encoder.spec
-    return Subject(name, spec["size"], spec["channels"], (lambda: encoder,), encoder=spec, run=run)
+    subject = Subject(name, spec["size"], spec["channels"], (lambda: encoder,), encoder=spec, run=run)
+    return subject if run is None else replace(subject, parts=partial(parts_of, RunFolder(run)))
+
+
+def _up_to(subject: Subject, where: str) -> Subject:
+    """The subject whose vectors are those of a part of its run, or of a layer of it."""
+    network = through(subject.networks[0](), dict(subject.parts()), where)
+    return replace(subject, name=f"{subject.name}@{where}", networks=(lambda: network,), parts=dict)
 
 
 def _random(spec: dict[str, Any], seed: int) -> nn.Module:

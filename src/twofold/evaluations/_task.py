@@ -11,7 +11,9 @@ from torch import Tensor
 
 from twofold.core.errors import TwofoldError
 from twofold.core.source import Images, Source
-from twofold.data.splits import groups_of, judging_split
+from twofold.data.parts import Part
+from twofold.data.splits import groups_of, has_labels, held_out, judging_split, pretraining_images
+from twofold.evaluations._look import Look
 
 _NAMED = 5
 
@@ -49,6 +51,7 @@ class Embedded(NamedTuple):
         fit: Features of the images to fit on.
         judge: Features of the images to judge on.
         protocol: The task's, and how the subject saw the images.
+        look: How it sees any other image.
     """
 
     subject: str
@@ -56,6 +59,7 @@ class Embedded(NamedTuple):
     fit: Float[Tensor, "n d"]
     judge: Float[Tensor, "m d"]
     protocol: dict[str, Any]
+    look: Look
 
     @property
     def fit_labels(self) -> Int[Tensor, " n"]:
@@ -69,9 +73,14 @@ class Embedded(NamedTuple):
 
 
 def make_task(
-    source: Source, *, group_by: str | None = None, table: Path | None = None, seed: int = 0
+    source: Source,
+    *,
+    group_by: str | None = None,
+    table: Path | None = None,
+    seed: int = 0,
+    labelled: bool = True,
 ) -> Task:
-    """The task that a data set's labels make.
+    """The task that a data set's labels make; of all images where it has none and none are needed.
 
     Args:
         source: With labels.
@@ -79,10 +88,14 @@ def make_task(
             on: a regular expression or a column of ``table``.
         table: The CSV file of labels.
         seed: Of every draw.
+        labelled: Whether labels are needed. Where they are not, and there are none, four fifths of what is
+            learned from are to fit on, the rest to judge on, and the task has no classes.
 
     Raises:
         TwofoldError: If the labels do not fit: none, one class, or classes to judge that cannot be learned.
     """
+    if not labelled and not has_labels(source):
+        return _without_labels(source, seed)
     fit_name, fit, judge_name, judge, how = judging_split(source, group_by=group_by, table=table, seed=seed)
     learned, asked = set(labels_of(fit).tolist()), set(labels_of(judge).tolist())
     if len(learned | asked) < 2:
@@ -115,6 +128,20 @@ def make_task(
         named = groups_of(source, group_by, table)
         groups = tuple(named[path] for path in fit.paths)
     return Task(fit, judge, source.classes, seed, protocol, notes, groups)
+
+
+def _without_labels(source: Source, seed: int) -> Task:
+    images = pretraining_images(source)
+    held = held_out(np.zeros(len(images), np.int64), None, seed)
+    fit, judge = (Part(images, np.flatnonzero(rows)) for rows in (~held, held))
+    protocol = {
+        "data": source.name,
+        "fingerprint": source.fingerprint,
+        "split": f"fitted on four fifths of the images, judged on the held-out fifth (seed {seed})",
+        "fit_images": len(fit),
+        "judge_images": len(judge),
+    }
+    return Task(fit, judge, (), seed, protocol, ("the images have no labels",))
 
 
 def labels_of(images: Images) -> Int[np.ndarray, " n"]:

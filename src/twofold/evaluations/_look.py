@@ -1,0 +1,65 @@
+"""How a subject sees images, for evaluations that need more than its features."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from twofold.core.source import Images
+from twofold.data.screen import Screen
+from twofold.evaluations._features import features
+from twofold.nn.encoder import Encoder
+from twofold.train.engine import Engine
+
+
+@dataclass(frozen=True)
+class Look:
+    """A subject's network, and all that is needed to show it images.
+
+    Args:
+        network: Colours in [0, 1] to features, in eval mode, where it is computed.
+        size: Side in pixels of the views that it is given.
+        channels: Of these views.
+        engine: Where it is computed.
+        screen: Where progress is shown.
+        parts: The named modules that its run saved beside the encoder, in eval mode, where they are computed:
+            ``projector``, ``predictor`` ... Empty where it is no run.
+    """
+
+    network: nn.Module
+    size: int
+    channels: int
+    engine: Engine
+    screen: Screen = field(default_factory=lambda: Screen(speaks=False))
+    parts: Mapping[str, nn.Module] = field(default_factory=dict)
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """The network, where it is an encoder that can be trained further; None for raw pixels."""
+        return self.network if isinstance(self.network, Encoder) else None
+
+    def features(
+        self,
+        images: Images,
+        network: nn.Module | None = None,
+        *,
+        advance: Callable[[int], object] | None = None,
+    ) -> Float[Tensor, "n d"]:
+        """Features of the evaluation views of images, where they are computed.
+
+        Args:
+            images: Any.
+            network: In eval mode; by default the subject's own.
+            advance: Told how many images are done after each batch.
+        """
+        found = features(
+            network or self.network,
+            images,
+            size=self.size,
+            channels=self.channels,
+            engine=self.engine,
+            advance=advance,
+        )
+        return torch.from_numpy(found).to(self.engine.device)
