@@ -238,6 +238,36 @@ def views_costs(record: dict[str, Any], parts: list[str]) -> Iterable[list[str]]
         yield [cost["setting"], cost["arm"], *micro, *least]
 
 
+def evaluate(record: dict[str, Any]) -> str:
+    """A probe and a search beside other libraries."""
+    lines = [
+        "## Judging features",
+        "",
+        f"`{record['command']}`, commit {record['commit']}.",
+        machine_in_words(record["machine"]),
+        "",
+    ]
+    lines += ["Quality is the accuracy of a probe, and the share of the true neighbours of a search.", ""]
+    rows = [
+        [
+            row["what"],
+            row["arm"],
+            f"{row['seconds']:.2f}",
+            f"{row['ratio']:.2f}",
+            f"{100 * row['quality']:.2f}%",
+        ]
+        for row in record["rows"]
+    ]
+    lines += table(["what", "by", "seconds", "times Twofold's", "quality"], rows)
+    large = record["large"]
+    lines += [
+        "",
+        f"In a bank of {large['rows']:,} x 512, {large['queries']:,} queries took {large['seconds']:.1f} s and "
+        f"{large['mebibytes']:,.0f} MiB beyond the bank.",
+    ]
+    return "\n".join([*lines, ""])
+
+
 def kill(rows: list[dict[str, Any]]) -> str:
     """What was hit, and whether anything was lost."""
     row = rows[0]
@@ -294,6 +324,7 @@ SECTIONS = {
     "end_to_end": end_to_end,
     "step": step,
     "views": views,
+    "evaluate": evaluate,
     "kill": kill,
     "fuzz": fuzz,
 }

@@ -8,9 +8,10 @@ A protocol is one file in ``evaluations/``: a frozen dataclass, called with an `
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Evaluation(Protocol):
     """A frozen protocol."""
 

@@ -15,6 +15,7 @@ from twofold.evaluations._subjects import Subject, resolve
 from twofold.evaluations._task import Embedded, Task
 from twofold.train.engine import Engine
 
+
 class Judgement(NamedTuple):
     """What came out.
 

@@ -28,9 +28,15 @@ class Neighbours(NamedTuple):
 @torch.no_grad()
 def neighbours(queries: Float[Tensor, "q d"], bank: Float[Tensor, "n d"], k: int) -> Neighbours:
     """The ``k`` rows of the bank with the largest cosine to each query; all of them where it has fewer."""
-    k = min(k, len(bank))
-    bank = functional.normalize(bank, dim=1)
-    found = [_nearest(part, bank, k) for part in functional.normalize(queries, dim=1).split(_QUERIES)]
+    k, parts = min(k, len(bank)), functional.normalize(queries, dim=1).split(_QUERIES)
+    kept = queries.new_empty(min(_QUERIES, len(queries)) * min(_BANK, len(bank)))
+    found = [_none_yet(part) for part in parts]
+    for start in range(0, len(bank), _BANK):
+        rows = functional.normalize(bank[start : start + _BANK], dim=1).T
+        for number, part in enumerate(parts):
+            # fresh memory for every product would cost as much time as a third of the product
+            space = kept[: len(part) * rows.shape[1]].view(len(part), -1)
+            found[number] = _better(found[number], torch.mm(part, rows, out=space), start, k)
     return Neighbours(*map(torch.cat, zip(*found, strict=True)))
 
 
@@ -65,17 +71,40 @@ def knn_accuracy(
     return (predictions == query_labels).double().mean().item()
 
 
-def _nearest(
-    queries: Float[Tensor, "q d"], bank: Float[Tensor, "n d"], k: int
-) -> tuple[Float[Tensor, "q k"], Int[Tensor, "q k"]]:
-    """Block by block of the bank; what is best so far competes with the next block."""
-    similarity = queries.new_empty(len(queries), 0)
+def largest(values: Float[Tensor, "q n"], k: int) -> tuple[Float[Tensor, "q {k}"], Int[Tensor, "q {k}"]]:
+    """``values.topk(k)`` in a fraction of its time; of equal values any.
+
+    The ``k`` largest of a row lie in the ``k`` groups with the largest maxima: all other groups are done
+    with after one look.
+
+    Args:
+        values: Rows to look through.
+        k: How many, at most ``n``.
+    """
+    count = values.shape[1]
+    size = int((count / max(1, k)) ** 0.5)  # as much work among the maxima as in their groups
+    groups = count // max(1, size)
+    if groups < k or 2 * (groups + size * k) > count:
+        return values.topk(k, dim=1)
+    whole = groups * size
+    best = values[:, :whole].unflatten(1, (size, groups)).amax(dim=1).topk(k, dim=1, sorted=False).indices
+    member = torch.arange(0, whole, groups, device=values.device)
+    column = (best[:, None] + member[:, None]).flatten(1)
+    rest = torch.arange(whole, count, device=values.device).expand(len(values), -1)
+    column = torch.cat([column, rest], dim=1)
+    value, place = values.gather(1, column).topk(k, dim=1)
+    return value, column.gather(1, place)
+
+
+def _none_yet(queries: Float[Tensor, "q d"]) -> Neighbours:
     row = torch.empty(len(queries), 0, dtype=torch.int64, device=queries.device)
-    for start in range(0, len(bank), _BANK):
-        block = queries @ bank[start : start + _BANK].T
-        best, place = block.topk(min(k, block.shape[1]), dim=1)
-        similarity = torch.cat([similarity, best], dim=1)
-        row = torch.cat([row, place + start], dim=1)
-        similarity, order = similarity.topk(min(k, similarity.shape[1]), dim=1)
-        row = row.gather(1, order)
-    return similarity, row
+    return Neighbours(queries.new_empty(len(queries), 0), row)
+
+
+def _better(best: Neighbours, similarity: Float[Tensor, "q n"], start: int, k: int) -> Neighbours:
+    """What is best so far competes with the rows of the bank from ``start`` on."""
+    value, place = largest(similarity, min(k, similarity.shape[1]))
+    value = torch.cat([best.similarity, value], dim=1)
+    row = torch.cat([best.row, place + start], dim=1)
+    value, order = value.topk(min(k, value.shape[1]), dim=1)
+    return Neighbours(value, row.gather(1, order))

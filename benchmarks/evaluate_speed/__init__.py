@@ -1,0 +1,1 @@
+"""What ``benchmarks/evaluate.py`` measures, each in a process of its own."""
