@@ -262,8 +262,8 @@ def evaluate(record: dict[str, Any]) -> str:
     large = record["large"]
     lines += [
         "",
-        f"In a bank of {large['rows']:,} x 512, {large['queries']:,} queries took {large['seconds']:.1f} s and "
-        f"{large['mebibytes']:,.0f} MiB beyond the bank.",
+        f"In a bank of {large['rows']:,} x 512, {large['queries']:,} queries took {large['seconds']:.1f} s "
+        f"and {large['mebibytes']:,.0f} MiB beyond the bank.",
     ]
     return "\n".join([*lines, ""])
 

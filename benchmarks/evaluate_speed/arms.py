@@ -43,7 +43,7 @@ def knn_twofold(file: str, queries: int) -> dict[str, Any]:
 
     fit, _, judge, _ = _features(file)
     bank, asked = torch.from_numpy(fit), torch.from_numpy(judge[:queries])
-    return _timed(lambda: neighbours(asked, bank, K).row.numpy(), lambda row: _agreement(row, fit, judge))
+    return _timed(lambda: neighbours(asked, bank, K), lambda near: _agreement(near.row.numpy(), fit, judge))
 
 
 def knn_faiss(file: str, queries: int) -> dict[str, Any]:
@@ -63,13 +63,13 @@ def knn_faiss(file: str, queries: int) -> dict[str, Any]:
 
 
 def knn_scikit_learn(file: str, queries: int) -> dict[str, Any]:
-    """``NearestNeighbors`` by brute force, cosine distance, on all cores."""
+    """``NearestNeighbors`` by brute force, cosine distance; its products take all cores."""
     from sklearn.neighbors import NearestNeighbors
 
     fit, _, judge, _ = _features(file)
 
     def search() -> np.ndarray:
-        model = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute", n_jobs=-1).fit(fit)
+        model = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute").fit(fit)
         found: np.ndarray = model.kneighbors(judge[:queries], return_distance=False)
         return found
 

@@ -16,7 +16,7 @@ class Evaluation(Protocol):
     """A frozen protocol."""
 
     def __call__(self, embedded: Any, /) -> "Iterator[Score | Artefact]":
-        """Scores of one subject, given as ``evaluations._task.Embedded``; nothing where it cannot be judged so."""
+        """Scores of one subject, an ``evaluations._task.Embedded``; none where it cannot be judged so."""
         ...
 
 
