@@ -71,7 +71,7 @@ def _mean(same: Sequence[Score]) -> Score:
         "spread": standard_deviation(estimates),
         "each": [one.protocol[FOUND] for one in same if FOUND in one.protocol],
     }
-    value, low, high = over_repeats(estimates)
+    value, low, high = over_repeats(estimates, share=first.share)
     return replace(first, value=value, low=low, high=high, protocol={**first.protocol, FOUND: found})
 
 
