@@ -104,7 +104,7 @@ def _print(judgement: "Judgement", args: "Namespace") -> None:
                 console.print(f"\nrecall, {subject}", markup=False)
                 print_scores(console, recalls)
     console.print()
-    for line in _footer(judgement.scores, judgement.notes):
+    for line in _footer(scores, judgement.notes):
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -126,10 +126,12 @@ def _footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
     first = scores[0].protocol
     several = {score.subject: n for score in scores if (n := score.protocol.get("networks"))}
     selected = {score.evaluation: s for score in scores if (s := score.protocol.get("selected"))}
-    percent = ["shares in percent"] if any(not score.share for score in scores) else ["in percent"]
+    percent = "in percent" if all(score.share for score in scores) else "shares in percent"
+    seeds = any("seeds" in score.protocol.get("found", {}) for score in scores)
     return [
         f"{first['data']}: {first['split']}; {first['fit_images']:,} images to fit on, "
-        f"{first['judge_images']:,} judged; {percent[0]}, ± half of the 95% interval",
+        f"{first['judge_images']:,} judged; {percent}, ± half of the 95% interval"
+        + (", sd: standard deviation over seeds" if seeds else ""),
         *(f"* selected for {evaluation}: {what}" for evaluation, what in selected.items()),
         *(f"{subject}: mean of {count} random networks" for subject, count in several.items()),
         *notes,
