@@ -5,9 +5,9 @@
 
 The features are those of an untrained ResNet-18 of labelled images. For the probe, 45,000 to fit on and 5,000
 to judge on: all have the same penalty and are judged by accuracy. For k-NN all 50,000 are the bank, and
-10,000 of them, each moved a little, the queries: an answer is judged by the share of neighbours that float64 finds,
-too. A bank of a million random rows shows what memory the search takes. Every arm is a process of its own on
-all cores, the arms take turns in rounds, and the median of an arm's rounds counts.
+10,000 of them, each moved a little, the queries: an answer is judged by the share of neighbours that float64
+finds, too. A bank of a million random rows shows what memory the search takes. Every arm is a process of its
+own on all cores, the arms take turns in rounds, and the median of an arm's rounds counts.
 
 The record is ``docs/results/evaluate.json``; ``python benchmarks/results.py`` makes a page of it. This takes
 about ten minutes on two cores, which should have nothing else to do.

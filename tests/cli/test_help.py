@@ -32,6 +32,7 @@ def imported_by(code):
         "import twofold",
         "from twofold.cli import main; assert main(['--help']) == 0",
         "from twofold.cli import main; assert main(['--version']) == 0",
+        "from twofold.cli import main; assert main(['evaluate', '--help']) == 0",
     ],
 )
 def test_starting_does_not_import_what_is_slow(code):

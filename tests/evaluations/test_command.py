@@ -2,12 +2,16 @@
 
 import dataclasses
 import json
+import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from twofold import evaluations
 from twofold.cli import main
+from twofold.core import registry
 from twofold.core.run import Run
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder
@@ -34,22 +38,83 @@ def one_thread(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0}, raising=False)
 
 
+POSTCARD = """
+from dataclasses import dataclass
+from typing import ClassVar
+from twofold.core.evaluation import Artefact, Score
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55"
+    "0000000a49444154789c6360000000020001e221bc330000000049454e44ae426082"
+)
+
+@dataclass(frozen=True)
+class Postcard:
+    \'\'\'A picture and a length of every subject.
+
+    Args:
+        scale: Of the length.
+        fails_on: Subject at which the user loses patience.
+    \'\'\'
+
+    shown: ClassVar[tuple[str, ...]] = ("length",)
+    needs_labels: ClassVar[bool] = False
+    scale: float = 1.0
+    fails_on: str = ""
+
+    def __call__(self, embedded):
+        if embedded.subject == self.fails_on:
+            raise KeyboardInterrupt
+        length = self.scale * embedded.judge.norm(dim=1).mean().item()
+        protocol = {"scale": self.scale, **embedded.protocol}
+        yield Score(embedded.subject, "postcard", "length", length, length, length, protocol, share=False)
+        yield Artefact(embedded.subject, "postcard", "card.png", PNG, "A dot.")
+        yield Artefact(embedded.subject, "postcard", "card.csv", b"side,length\\nleft,3\\n", "Sides.")
+"""
+
+
 @pytest.fixture
-def run(tmp_path, photos):
+def postcard(tmp_path_factory):
+    """A protocol that needs no labels, measures no share, and yields a picture and a table."""
+    folder = tmp_path_factory.mktemp("protocols")
+    (folder / "postcard.py").write_text(POSTCARD)
+    evaluations.__path__.append(str(folder))
+    registry._files.cache_clear()
+    yield "postcard"
+    evaluations.__path__.pop()
+    sys.modules.pop("twofold.evaluations.postcard", None)
+    registry._files.cache_clear()
+
+
+def make_run(folder, data, seed=0, name="photos"):
+    torch.manual_seed(seed)
     encoder = Encoder("resnet18_w4", size=8)
     method = {"name": "simclr", "revision": 1, "arguments": {}}
-    data = {
-        "name": "photos",
-        "fingerprint": "f1",
-        "images": 40,
-        "open": {"data": str(photos), "labels": "auto"},
-    }
-    made = Run(method, encoder.spec, data, {}, 8, {}, 4, 1, 1.0, 0, "fp32")
-    folder = tmp_path / "a-run"
+    about = {"name": name, "fingerprint": "f1", "images": 40, "open": {"data": str(data), "labels": "auto"}}
+    made = Run(method, encoder.spec, about, {}, 8, {}, 4, 1, 1.0, seed, "fp32")
     folder.mkdir()
     (folder / "spec.json").write_text(json.dumps(dataclasses.asdict(made)))
     save_encoder(encoder, folder / "encoder.safetensors")
     return folder
+
+
+@pytest.fixture
+def run(tmp_path, photos):
+    return make_run(tmp_path / "a-run", photos)
+
+
+@pytest.fixture
+def unlabelled(tmp_path):
+    folder = tmp_path / "unlabelled"
+    folder.mkdir()
+    random = np.random.default_rng(1)
+    for row in range(15):
+        Image.fromarray(random.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(folder / f"{row}.png")
+    return folder
+
+
+def scores_in(folder):
+    return json.loads((folder / "scores.json").read_text())
 
 
 def test_a_run_is_judged_on_its_own_data_beside_its_floors(run, capsys):
@@ -88,3 +153,134 @@ def test_what_cannot_be_done_is_told_in_one_line(words, status, told, photos, ca
     captured = capsys.readouterr()
     assert captured.out == ""
     assert told in captured.err.splitlines()[-1]
+
+
+def test_the_options_of_each_protocol_are_flags(photos, tmp_path):
+    words = ["evaluate", "pixels", "--data", str(photos), "--out", str(tmp_path / "kept")]
+    asked = ["--evaluations", "knn,few-labels", "--knn.neighbours", "[7,3]", "--few-labels.draws", "2"]
+    assert main([*words, *asked, "--few-labels.per-class=[1]"]) == 0
+    protocols = [s["protocol"] for s in scores_in(tmp_path / "kept") if s["metric"] == "accuracy"]
+    assert [protocol.get("k") for protocol in protocols] == [7, 3, None]
+    assert protocols[2]["draws"] == 2
+
+
+def test_they_may_stand_in_a_file(photos, tmp_path):
+    (tmp_path / "how.yaml").write_text("evaluations: knn\nknn: {neighbours: [9], temperature: 0.1}\n")
+    words = ["--config", str(tmp_path / "how.yaml"), "--out", str(tmp_path / "kept")]
+    assert main(["evaluate", "pixels", "--data", str(photos), *words]) == 0
+    found = {(s["protocol"]["k"], s["protocol"]["temperature"]) for s in scores_in(tmp_path / "kept")}
+    assert found == {(9, 0.1)}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--knn.neighbors", "[3]"], "did you mean '--knn.neighbours'?"),
+        (["--knn.neighbours", "3"], '--knn.neighbours 3: it has to be a list, as "[1,2]"'),
+        (["--knn.temperature", "warm"], "it has to be a number"),
+        (["--few-labels.draws", "2"], "few_labels is not asked for; say --evaluations knn,linear,few_labels"),
+        (["--evaluations", "knn,lineal"], "did you mean 'linear'?"),
+        (["--config", "FILE"], "did you mean 'temperature'?"),
+    ],
+)
+def test_a_wrong_option_names_the_right_one(words, told, photos, tmp_path, capsys):
+    file = tmp_path / "how.yaml"
+    file.write_text("knn: {temprature: 0.1}\n")
+    words = [str(file) if word == "FILE" else word for word in words]
+    assert main(["evaluate", "pixels", "--data", str(photos), *words]) == 2
+    said = capsys.readouterr()
+    assert told in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_help_shows_the_options_of_the_protocols_that_are_named(capsys):
+    assert main(["evaluate", "--evaluations", "few_labels", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "--few-labels.per-class" in said
+    assert "Numbers of labels of each class" in said
+    assert "--knn." not in said
+    assert "--few-labels CONFIG" not in said
+
+
+def test_the_table_shows_what_each_protocol_declares_and_numbers_that_are_no_shares(run, postcard, capsys):
+    words = ["--evaluations", "knn,postcard", "--knn.neighbours", "[3]", "--postcard.scale", "1000"]
+    assert main(["evaluate", str(run), *words]) == 0
+    said = capsys.readouterr().out
+    head, pixels = said.splitlines()[:2]
+    assert head.split()[-3:] == ["k-NN", "Postcard,", "length"]
+    length = next(s["value"] for s in scores_in(run) if s["metric"] == "length")
+    assert pixels.endswith(f"  {length:.3g}")
+    assert "±" in pixels
+    assert main(["evaluate", str(run), *words, "--metric", "macro_f1"]) == 0
+    head = capsys.readouterr().out.splitlines()[0]
+    assert "k-NN, macro-F1" in head
+    assert "Postcard, length" in head
+
+
+def test_what_was_selected_for_is_marked_and_told(run, capsys):
+    assert main(["evaluate", str(run)]) == 0
+    said = capsys.readouterr().out
+    assert said.splitlines()[0].split("  ")[-1] == "Linear probe*"
+    assert "k-NN, k=1*" not in said
+    assert "* selected for linear: L2 strength, on a held-out fifth of the fitted images" in said
+
+
+def test_pictures_and_tables_are_kept_told_and_shown_in_the_report(run, postcard, capsys):
+    assert main(["evaluate", str(run), "--evaluations", postcard]) == 0
+    assert f"shown   {run / 'artefacts'}" in capsys.readouterr().out
+    kept = sorted(str(path.relative_to(run)) for path in (run / "artefacts").rglob("*.*"))
+    assert kept == [
+        f"artefacts/{folder}postcard-card.{kind}"
+        for folder in ("pixels/", "", "random_resnet18_w4/")
+        for kind in ("csv", "png")
+    ]
+    page = (run / "report.html").read_text()
+    assert page.count('alt="A dot."') == 3
+    assert "<td>left</td><td>3</td>" in page
+
+
+def test_what_is_no_run_keeps_them_in_the_folder_that_is_named(unlabelled, postcard, tmp_path, capsys):
+    words = ["evaluate", "pixels", "--data", str(unlabelled), "--evaluations", postcard]
+    assert main(words) == 0
+    assert "of pixels were not kept: name a folder, --out FOLDER" in capsys.readouterr().out
+    assert main([*words, "--out", str(tmp_path / "kept")]) == 0
+    assert (tmp_path / "kept/artefacts/pixels/postcard-card.png").is_file()
+    assert [score["subject"] for score in scores_in(tmp_path / "kept")] == ["pixels"]
+
+
+def test_protocols_that_need_no_labels_judge_unlabelled_images_and_are_named_to_those_who_have_none(
+    unlabelled, postcard, capsys
+):
+    words = ["evaluate", "pixels", "--data", str(unlabelled)]
+    assert main([*words, "--evaluations", postcard]) == 0
+    assert "the images have no labels" in capsys.readouterr().out
+    assert main([*words, "--evaluations", f"knn,{postcard}"]) == 1
+    said = capsys.readouterr().err
+    assert "no labels" in said
+    assert "without labels can be asked for: --evaluations postcard" in said
+
+
+def test_stopped_in_the_middle_the_scores_of_who_is_done_with_are_kept(run, postcard, capsys):
+    words = ["--evaluations", postcard, "--postcard.fails-on", "a-run"]
+    assert main(["evaluate", str(run), *words]) == 130
+    assert [score["subject"] for score in scores_in(run)] == ["pixels", "random:resnet18_w4"]
+    assert "stopped" in capsys.readouterr().err
+
+
+def test_runs_that_differ_in_the_seed_alone_get_a_row_with_mean_and_spread(tmp_path, photos, capsys):
+    runs = [make_run(tmp_path / f"run{seed}", photos, seed) for seed in range(3)]
+    runs.append(make_run(tmp_path / "other", photos, name="photos"))
+    spec = json.loads((runs[-1] / "spec.json").read_text())
+    (runs[-1] / "spec.json").write_text(json.dumps({**spec, "epochs": 1.0, "steps": 2}))
+    assert main(["evaluate", *map(str, runs), "--evaluations", "knn", "--knn.neighbours", "[3]"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (mean,) = [line for line in lines if "mean of 3 seeds" in line]
+    values = [
+        score["value"]
+        for run in runs[:3]
+        for score in scores_in(run)
+        if score["metric"] == "accuracy" and score["subject"] == run.name
+    ]
+    assert f"{100 * np.mean(values):.1f} (sd {100 * np.std(values, ddof=1):.1f})" in mean
+    assert mean.startswith("simclr-photos-")
+    assert sum(line.startswith(("run", "other")) for line in lines) == 4

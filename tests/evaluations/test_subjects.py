@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 
+import run_cases
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.run import Run
 from twofold.evaluations._features import features
+from twofold.evaluations._floors import floors
 from twofold.evaluations._subjects import resolve
 from twofold.nn.encoder import Encoder
-from twofold.nn.weights import save_encoder
+from twofold.nn.weights import load_parts, save_encoder
 from twofold.train.checkpoint import keep_checkpoint
 
 SPEC = {"name": "resnet18_w4", "channels": 1, "size": 12, "mean": [0.3], "std": [0.1]}
@@ -102,3 +104,76 @@ def test_what_cannot_be_judged_is_a_usage_error(text, toy):
 def test_a_folder_that_is_no_run_is_told(tmp_path, toy):
     with pytest.raises(TwofoldError, match="not a run folder"):
         resolve(str(tmp_path), toy)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A real run of a method with a projector and a predictor."""
+    folder = tmp_path_factory.mktemp("trained")
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 16, 3), dtype=np.uint8)
+    np.save(folder / "images.npy", pixels)
+    return run_cases.begin(folder / "images.npy", folder / "runs", changes={"method": "byol", "epochs": 1.0})
+
+
+def test_a_run_up_to_one_of_its_parts_is_what_the_part_makes_of_its_encoder(trained, toy):
+    whole, inside = resolve(str(trained), toy), resolve(f"{trained}@projector", toy)
+    assert inside.name == f"{trained.name}@projector"
+    assert (inside.run, inside.size, inside.encoder) == (trained, whole.size, whole.encoder)
+    parts = whole.parts()
+    assert {"projector", "predictor"} <= parts.keys()
+    vectors, h = embed(inside, whole.networks[0]())
+    with torch.no_grad():
+        torch.testing.assert_close(vectors, parts["projector"](h))
+
+
+def test_parts_are_those_that_were_trained(trained, toy):
+    parts, saved = resolve(str(trained), toy).parts(), load_parts(trained / "parts.safetensors")
+    for name, value in parts["projector"].state_dict().items():
+        assert torch.equal(value, saved["projector"][name])
+    assert not any(module.training for part in parts.values() for module in part.modules())
+
+
+def test_a_layer_of_a_part_is_reached_and_the_last_is_the_part(trained, toy):
+    layers = [name for name, _ in resolve(str(trained), toy).parts()["projector"].named_children()]
+    first, last = (resolve(f"{trained}@projector.{name}", toy) for name in (layers[0], layers[-1]))
+    views = torch.rand(2, 3, 16, 16)
+    with torch.no_grad():
+        made = {one.name: one.networks[0]()(views) for one in (first, last)}
+        whole = resolve(f"{trained}@projector", toy).networks[0]()(views)
+    torch.testing.assert_close(made[last.name], whole)
+    assert made[first.name].shape[1] != whole.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("projecter", "no part 'projecter'; did you mean 'projector'"),
+        ("head", "its parts: .*projector"),
+        ("projector.99", r"'projector' has no layer '99'; its layers: 0"),
+    ],
+)
+def test_a_part_that_is_not_there_is_told_with_those_that_are(trained, toy, where, told):
+    with pytest.raises(UsageError, match=told):
+        resolve(f"{trained}@{where}", toy)
+
+
+def test_a_checkpoint_has_no_parts(run, toy):
+    with pytest.raises(UsageError, match="no part 'projector'; its parts: none"):
+        resolve(f"{run / 'encoder.safetensors'}@projector", toy)
+
+
+def test_random_torchvision_models_fit_the_data_or_are_as_small_as_they_can_be(toy):
+    subject = resolve("random:torchvision/mobilenet_v3_small", toy)
+    assert (subject.size, subject.channels, len(subject.networks)) == (8, 3, 3)
+    assert subject.encoder["mean"] == list(toy.mean)
+    assert resolve("random:torchvision/alexnet", toy).size == 63
+
+
+def test_torchvision_models_with_weights_have_random_ones_as_floor(toy, engine, monkeypatch):
+    public = Encoder("torchvision/mobilenet_v3_small", size=32).eval()
+    monkeypatch.setattr("twofold.evaluations._subjects.torchvision_encoder", lambda name: public)
+    subject = resolve("torchvision:mobilenet_v3_small", toy)
+    below, notes = floors(subject, toy, engine)
+    assert [floor.name for floor in below] == ["pixels", "random:torchvision/mobilenet_v3_small"]
+    assert below[1].size == subject.size == 32
+    assert notes == []

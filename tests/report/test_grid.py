@@ -57,6 +57,9 @@ def test_a_figure_measured_again_counts_as_measured_last():
         ("random:resnet18_w16", "random"),
         ("random encoder", "random"),
         ("timm:resnet18", "public"),
+        ("torchvision:resnet18", "public"),
+        ("random:torchvision/resnet18", "random"),
+        ("2025-01-30-simclr-photos-s0-4f2a91c7@projector", "part"),
         ("supervised from scratch", "supervised"),
         ("2025-01-30-simclr-random_textures-s0-4f2a91c7", "trained"),
         ("pre-trained", "trained"),
@@ -64,3 +67,9 @@ def test_a_figure_measured_again_counts_as_measured_last():
 )
 def test_roles(subject, expected):
     assert role(subject) == expected
+
+
+def test_a_column_tells_what_was_selected_for_its_figures():
+    chosen = [score("run", evaluation="linear", selected="L2 strength, on a held-out fifth"), score("run")]
+    table = grid([score("pixels", evaluation="linear"), *chosen])
+    assert [table.selected(position) for position in range(2)] == ["L2 strength, on a held-out fifth", ""]

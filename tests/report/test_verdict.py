@@ -58,6 +58,11 @@ def test_supervised_and_public_weights_are_no_floors():
     assert judge(scores).answer == "yes"
 
 
+def test_what_a_part_of_the_run_reaches_does_not_decide():
+    scores = [score("pixels", 0.41), score("run@projector", 0.7), score("run", 0.3)]
+    assert judge(scores).answer == "no"
+
+
 def test_other_metrics_and_few_label_scores_do_not_decide():
     scores = [score("pixels", 0.4), score("run", 0.5)]
     scores += [score("pixels", 0.9, metric="macro_f1"), score("run", 0.1, metric="macro_f1")]

@@ -100,6 +100,11 @@ def _one_line(message: str, parser: Any) -> str:
     unknown = re.search(r"(--[\w.-]+)", message) if "nrecognized" in message else None
     if unknown:
         return f"there is no option {unknown[1]}{nearest(unknown[1], flags)}"
+    inside = re.search(r"Group '(\w+)' does not accept option '(\w+)'", message)
+    if inside:
+        start = f"--{inside[1]}.".replace("_", "-")
+        own = [flag.removeprefix(start).replace("-", "_") for flag in flags if flag.startswith(start)]
+        return f"{inside[1]} has no option '{inside[2]}'{nearest(inside[2], own)}"
     missing = re.search(r"arguments are required: (.+)", message)
     if missing:
         return f"{missing[1]} is missing (see: {parser.prog} --help)"
@@ -118,7 +123,13 @@ def _wanted(reason: str) -> str:
     literal = re.search(r"Literal\[([^]]*)\]", reason)
     if literal:
         return f"one of {literal[1].replace(chr(39), '')}"
-    kinds = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
+    kinds = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "a text",
+        "tuple": 'a list, as "[1,2]"',
+    }
     named = re.findall(r"<class '(\w+)'>", reason.partition("value")[0])
     known = [kinds[kind] for kind in named if kind in kinds]
     return known[0] if known else "of another kind"

@@ -1,5 +1,7 @@
 """YAML files of options, read with suspicion: they travel between people."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,28 @@ class ConfigFile(ActionConfigFile):
         if Path(values).is_file():
             read_config(Path(values))
         super().__call__(parser, cfg, values, option_string)
+
+
+def chosen(words: Sequence[str], option: str) -> str | None:
+    """What ``--option`` is among the words, or in the YAML file that they name; None where it is in neither.
+
+    Known before the words are parsed, because further options depend on it.
+    """
+    typed = _typed(words, f"--{option}")
+    file = _typed(words, "--config")
+    if typed is None and file is not None and Path(file).is_file():
+        told = read_config(Path(file)).get(option)
+        return None if told is None else str(told)
+    return typed
+
+
+def _typed(words: Sequence[str], flag: str) -> str | None:
+    for word, following in pairwise([*words, ""]):
+        if word == flag:
+            return following
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    return None
 
 
 def read_config(path: Path) -> dict[str, Any]:

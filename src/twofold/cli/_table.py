@@ -1,12 +1,14 @@
 """Scores as a table on the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twofold.core.evaluation import Score
+    from twofold.report.grid import Grid
 
 _WIDE = 200
+_GAP = 2
 
 
 def plain_console() -> Any:
@@ -19,11 +21,12 @@ def plain_console() -> Any:
     return console
 
 
-def score_table(scores: Sequence["Score"], *, titles: bool = False) -> Any:
-    """Rows are subjects, the floors first; columns are protocols.
+def print_scores(console: Any, scores: Sequence["Score"], *, titles: bool = False) -> None:
+    """Rows are subjects, the floors first; columns are protocols, below each other where they are too many.
 
     Args:
-        scores: Of one metric.
+        console: Where to.
+        scores: What to show.
         titles: Whether subjects are called by what they stand for rather than by name.
     """
     from rich.markup import escape
@@ -32,17 +35,50 @@ def score_table(scores: Sequence["Score"], *, titles: bool = False) -> Any:
     from twofold.report.grid import grid
 
     arranged = grid(scores)
-    table = Table(box=None, pad_edge=False)
-    table.add_column(overflow="fold")
-    for column in arranged.columns:
-        table.add_column(column.title, justify="right")
-    for row in arranged.rows:
-        name = row.title if titles else row.subject
-        table.add_row(escape(name), *(_percent(score) for score in row.scores))
-    return table
+    names = [row.title if titles else row.subject for row in arranged.rows]
+    for number, positions in enumerate(_that_fit(arranged, console.width - max(map(len, names), default=0))):
+        table = Table(box=None, pad_edge=False)
+        table.add_column(overflow="fold")
+        for position in positions:
+            table.add_column(_title(arranged, position), justify="right", no_wrap=True)
+        for name, row in zip(names, arranged.rows, strict=True):
+            table.add_row(escape(name), *(_text(row.scores[position]) for position in positions))
+        if number:
+            console.print()
+        console.print(table)
 
 
-def _percent(score: "Score | None") -> str:
+def _that_fit(arranged: "Grid", width: int) -> Iterator[list[int]]:
+    """Positions of the columns that stand beside each other."""
+    line: list[int] = []
+    left = width
+    for position in range(len(arranged.columns)):
+        cells = [_text(row.scores[position]) for row in arranged.rows]
+        needed = _GAP + max(map(len, [_title(arranged, position), *cells]))
+        if line and needed > left:
+            yield line
+            line, left = [], width
+        line.append(position)
+        left -= needed
+    if line:
+        yield line
+
+
+def _title(arranged: "Grid", position: int) -> str:
+    """Marked where something was selected for the figures."""
+    return arranged.columns[position].title + ("*" if arranged.selected(position) else "")
+
+
+def _text(score: "Score | None") -> str:
+    """A figure and half of its interval; of a mean over seeds, its standard deviation."""
+    from twofold.report.shown import figure
+
     if score is None:
         return "-"
-    return f"{100 * score.value:.1f} ± {50 * (score.high - score.low):.1f}"
+    value = figure(score.value, score.share)
+    found = score.protocol.get("found", {})
+    if "seeds" in found:
+        return f"{value} (sd {figure(found['spread'], score.share)})"
+    if score.low == score.high:
+        return value
+    return f"{value} ± {figure((score.high - score.low) / 2, score.share)}"

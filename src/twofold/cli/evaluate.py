@@ -1,110 +1,110 @@
-"""``twofold evaluate``: what an encoder is worth, beside its floors."""
+"""``twofold evaluate``: what encoders are worth, beside their floors."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from twofold.cli._reading import add_reading, as_typed_or_trained
-from twofold.cli._table import plain_console, score_table
-from twofold.core.errors import UsageError
+from twofold.cli._judged import add_judged, task_of
+from twofold.cli._protocols import add_protocols, protocols
+from twofold.cli._table import plain_console, print_scores
+from twofold.core.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-    from twofold.core.evaluation import Score
-    from twofold.core.source import Source
+    from twofold.core.evaluation import Evaluation, Score
     from twofold.evaluations._judge import Judgement
 
-SUMMARY = "judge encoders by k-NN and linear probes, beside raw pixels and random weights"
+SUMMARY = "judge encoders by k-NN, linear probes and more, beside raw pixels and random weights"
 
 
-def parser() -> "ArgumentParser":
-    """What to judge, on what, and how."""
+def parser(words: Sequence[str]) -> "ArgumentParser":
+    """What to judge, on what, and how; with the options of the protocols that the words name."""
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(prog="twofold evaluate", description=SUMMARY)
+    add_judged(parser)
     parser.add_argument(
-        "subjects", nargs="+", type=str, help="run folders, checkpoints, timm:NAME, random:NAME or pixels"
+        "--metric", type=str, help="in the table, of the protocols that have it: macro_f1 ..."
     )
-    parser.add_argument("--data", type=str, help="labelled images; by default what the run was trained on")
-    parser.add_argument("--labels", type=str, help="auto, folders or FILE.csv of path,label")
-    parser.add_argument(
-        "--evaluations", type=str, default="knn,linear", help="comma-separated (twofold list evaluations)"
-    )
-    parser.add_argument(
-        "--group-by",
-        type=str,
-        metavar="COLUMN|PATTERN",
-        help="keep images of one group together: a column of FILE.csv or a regular expression",
-    )
-    parser.add_argument("--metric", type=str, default="accuracy", help="in the table: accuracy or macro_f1")
     parser.add_argument("--per-class", action="store_true", help="also print the recall of each class")
-    add_reading(parser)
-    parser.add_argument("--seed", type=int, default=0, help="of what is held out and of draws of labels")
+    parser.add_argument(
+        "--out", type=str, help="folder that keeps scores, pictures and tables of all subjects"
+    )
+    add_protocols(parser, words)
     return parser
 
 
 def run(args: "Namespace") -> int:
-    """Prints the table; adds the scores to the runs' ``scores.json`` and reports."""
-    from twofold.core import registry
+    """Prints the table; adds what came out to the runs' folders as soon as a subject is done with."""
     from twofold.data.screen import Screen
     from twofold.evaluations._judge import judge
-    from twofold.evaluations._task import make_task
     from twofold.train.engine import Engine
 
-    if args.metric not in ("accuracy", "macro_f1"):
-        raise UsageError(f"--metric {args.metric}: it is accuracy or macro_f1")
-    if args.seed < 0:
-        raise UsageError(f"--seed {args.seed}: it is 0 or more")
-    evaluations = [registry.find("evaluations", name.strip())() for name in args.evaluations.split(",")]
-    source, table = _source(args)
-    task = make_task(source, group_by=args.group_by, table=table, seed=args.seed)
-    judgement = judge(args.subjects, source, task, evaluations, engine=Engine.start(), screen=Screen())
+    evaluations = protocols(args)
+    _check_metric(args.metric, evaluations)
+    source, task = task_of(args, evaluations)
+
+    def keep_so_far(judgement: "Judgement") -> None:
+        _keep(judgement, args.out)
+
+    judgement = judge(
+        args.subjects,
+        source,
+        task,
+        evaluations,
+        engine=Engine.start(),
+        screen=Screen(),
+        after=keep_so_far,
+    )
     _print(judgement, args)
-    _record(args.subjects, judgement)
+    _tell_kept(judgement, args.out)
     return 0
 
 
-def _source(args: "Namespace") -> tuple["Source", Path | None]:
-    """The data, and the CSV file of its labels if there is one."""
-    from twofold.data import open_source
+def _check_metric(metric: str | None, evaluations: Sequence["Evaluation"]) -> None:
+    """Before hours are spent."""
+    from twofold.core.evaluation import shown_metrics
 
-    opened = {"data": args.data} if args.data else _data_of(args.subjects)
-    opened |= as_typed_or_trained(args, args.subjects)
-    if args.labels:
-        opened["labels"] = args.labels
-    labels = opened.get("labels") or "auto"
-    table = Path(labels) if labels not in ("auto", "folders", "none") else None
-    return open_source(**opened), table
+    known = dict.fromkeys(["accuracy", "macro_f1", *(m for e in evaluations for m in shown_metrics(e))])
+    if metric is not None and metric not in known:
+        raise UsageError(f"--metric {metric}: it is {' or '.join(known)}{nearest(metric, known)}")
 
 
-def _runs(subjects: Sequence[str]) -> list[Path]:
-    return [path for path in map(Path, subjects) if path.is_dir()]
-
-
-def _data_of(subjects: Sequence[str]) -> dict[str, Any]:
-    """How the one data set of all runs is opened."""
+def _keep(judgement: "Judgement", out: str | None) -> None:
+    """Each run gets its own figures and pictures and its floors'; the folder that was named gets all."""
     from twofold.core.run import RunFolder
+    from twofold.evaluations._scores import keep, record
 
-    found = [RunFolder.open(path).spec["data"]["open"] for path in _runs(subjects)]
-    if not found:
-        raise UsageError(
-            f"no run folder is among {', '.join(subjects)}: say on which images to judge, --data DATA"
-        )
-    if any(other != found[0] for other in found):
-        raise UsageError("the runs were trained on different data; say on which to judge them: --data DATA")
-    return dict(found[0])
+    everything = {score.subject for score in judgement.scores}
+    everything |= {artefact.subject for artefact in judgement.artefacts}
+    places = {path: _of_run(judgement, path) for path in judgement.runs.values()}
+    for path, subjects in {**places, **({Path(out): everything} if out else {})}.items():
+        folder = RunFolder(path)
+        record(folder, [score for score in judgement.scores if score.subject in subjects])
+        keep(folder, [artefact for artefact in judgement.artefacts if artefact.subject in subjects])
+
+
+def _of_run(judgement: "Judgement", path: Path) -> set[str]:
+    """The subjects that have to do with a run."""
+    own = [name for name, place in judgement.runs.items() if place == path]
+    return {*own, *(floor for name in own for floor in judgement.floors[name])}
 
 
 def _print(judgement: "Judgement", args: "Namespace") -> None:
+    from twofold.evaluations._seeds import over_seeds
+    from twofold.report.shown import shown
+
     console = plain_console()
-    console.print(score_table([score for score in judgement.scores if score.metric == args.metric]))
+    scores = [*judgement.scores, *over_seeds(judgement.scores, judgement.runs)]
+    print_scores(console, shown(scores, args.metric))
     if args.per_class:
         for subject in dict.fromkeys(score.subject for score in judgement.scores):
-            console.print(f"\nrecall, {subject}", markup=False)
-            console.print(score_table(_recalls(judgement.scores, subject)))
+            if recalls := _recalls(judgement.scores, subject):
+                console.print(f"\nrecall, {subject}", markup=False)
+                print_scores(console, recalls)
     console.print()
-    for line in _footer(judgement):
+    for line in _footer(scores, judgement.notes):
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -119,27 +119,40 @@ def _recalls(scores: Sequence["Score"], subject: str) -> list["Score"]:
     ]
 
 
-def _footer(judgement: "Judgement") -> list[str]:
+def _footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
     """How the figures came about."""
-    first = judgement.scores[0].protocol
-    several = {score.subject: n for score in judgement.scores if (n := score.protocol.get("networks"))}
-    selected = {score.evaluation: s for score in judgement.scores if (s := score.protocol.get("selected"))}
+    if not scores:
+        return ["none of the protocols can judge any of these", *notes]
+    first = scores[0].protocol
+    several = {score.subject: n for score in scores if (n := score.protocol.get("networks"))}
+    selected = {score.evaluation: s for score in scores if (s := score.protocol.get("selected"))}
+    percent = "in percent" if all(score.share for score in scores) else "shares in percent"
+    seeds = any("seeds" in score.protocol.get("found", {}) for score in scores)
     return [
         f"{first['data']}: {first['split']}; {first['fit_images']:,} images to fit on, "
-        f"{first['judge_images']:,} judged; in percent, ± half of the 95% interval",
-        *(f"selected for {evaluation}: {what}" for evaluation, what in selected.items()),
+        f"{first['judge_images']:,} judged; {percent}, ± half of the 95% interval"
+        + (", sd: standard deviation over seeds" if seeds else ""),
+        *(f"* selected for {evaluation}: {what}" for evaluation, what in selected.items()),
         *(f"{subject}: mean of {count} random networks" for subject, count in several.items()),
-        *judgement.notes,
+        *notes,
     ]
 
 
-def _record(subjects: Sequence[str], judgement: "Judgement") -> None:
-    from twofold.core.run import RunFolder
-    from twofold.evaluations._scores import record
+def _tell_kept(judgement: "Judgement", out: str | None) -> None:
+    """Where everything is; reports are written once, at the end."""
     from twofold.report.html import write_report
 
-    for path in _runs(subjects):
-        name = path.resolve().name
-        own = {name, *judgement.floors[name]}
-        written = record(RunFolder(path), [score for score in judgement.scores if score.subject in own])
-        print(f"scores  {written}\nreport  {write_report(path)}")
+    kept = {path: _of_run(judgement, path) for path in judgement.runs.values()}
+    for path, subjects in kept.items():
+        print(f"scores  {path / 'scores.json'}")
+        if any(artefact.subject in subjects for artefact in judgement.artefacts):
+            print(f"shown   {path / 'artefacts'}")
+        print(f"report  {write_report(path)}")
+    if out:
+        print(f"scores  {Path(out) / 'scores.json'}")
+        if judgement.artefacts:
+            print(f"shown   {Path(out) / 'artefacts'}")
+        return
+    lost = {a.subject for a in judgement.artefacts}.difference(*kept.values())
+    if lost:
+        print(f"pictures and tables of {', '.join(sorted(lost))} were not kept: name a folder, --out FOLDER")

@@ -4,7 +4,6 @@ import json
 import shlex
 import sys
 from dataclasses import asdict
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +27,11 @@ def parser(words: list[str]) -> "ArgumentParser":
     """Flags of the training and of the method that the words name."""
     from jsonargparse import ArgumentParser
 
+    from twofold.cli._config import chosen
     from twofold.core import registry
     from twofold.train.resolve import Request
 
-    method = registry.find("methods", _method_named(words))
+    method = registry.find("methods", chosen(words, "method") or Request.method)
     parser = ArgumentParser(prog="twofold pretrain", description=SUMMARY)
     add_training(parser)
     parser.add_class_arguments(Request, skip={"arguments"}, as_positional=False)
@@ -211,21 +211,6 @@ def request_of(args: "Namespace", method: str | None) -> "Request":
     fields = {name: given[name] for name in Request.__dataclass_fields__ if name in given}
     arguments = {name: given[name] for name in known if name in given}
     return Request(**{**fields, "method": method, "arguments": arguments})
-
-
-def _method_named(words: list[str]) -> str:
-    """``--method`` among the words, or ``method:`` in the YAML file they name; SimCLR otherwise."""
-    for word, following in pairwise([*words, ""]):
-        if word == "--method":
-            return following
-        if word.startswith("--method="):
-            return word.partition("=")[2]
-    for word, following in pairwise([*words, ""]):
-        if word == "--config" and Path(following).is_file():
-            from twofold.cli._config import read_config
-
-            return str(read_config(Path(following)).get("method") or "simclr")
-    return "simclr"
 
 
 def _absolute(data: str) -> str:

@@ -112,12 +112,12 @@ def _judge(folder: "RunFolder", source: "Source", engine: "Engine", seed: int) -
 def _print(scores: list["Score"]) -> None:
     from rich.console import Console
 
-    from twofold.cli._table import score_table
+    from twofold.cli._table import print_scores
 
     shown = [score for score in scores if score.metric == "accuracy"]
     console = Console(highlight=False)
     console.print()
-    console.print(score_table(shown, titles=True))
+    print_scores(console, shown, titles=True)
     console.print(
         "accuracy on the test digits in percent, ± half of the 95% interval; few labels: mean of 20 draws"
     )

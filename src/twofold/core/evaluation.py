@@ -7,8 +7,11 @@ A protocol is one file in ``evaluations/``: a frozen dataclass, called with an `
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
 
 
 @runtime_checkable
@@ -44,6 +47,8 @@ class Score:
         high: Upper end.
         protocol: Everything that defines the figure: hyper-parameters, splits, seed, draws.
         share: Whether it is a share, which is shown in percent.
+        per_image: Figure of each judged image in their order, from 0 to 1, whose mean is ``value``: whether
+            it was classified rightly. Kept in no file; it is what two subjects are compared by.
     """
 
     subject: str
@@ -54,10 +59,11 @@ class Score:
     high: float
     protocol: dict[str, Any]
     share: bool = True
+    per_image: Float[np.ndarray, " images"] | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object with the fields above."""
-        return asdict(self)
+        """A JSON object with the fields above but the last."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "per_image"}
 
 
 @dataclass(frozen=True)

@@ -50,13 +50,20 @@ class Run:
     @property
     def key(self) -> str:
         """Eight hexadecimal digits; equal for runs that must learn the same weights."""
+        return _digest(self._deciding())
+
+    @property
+    def setting(self) -> str:
+        """Eight hexadecimal digits; equal for runs that differ in nothing but the seed."""
+        return _digest({name: value for name, value in self._deciding().items() if name != "seed"})
+
+    def _deciding(self) -> dict[str, Any]:
         content = asdict(self)
         content["data"] = {"fingerprint": self.data["fingerprint"]}
         del content["epochs"]
         if self.micro_batch is None:
             del content["micro_batch"]
-        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+        return content
 
     @property
     def folder_name(self) -> str:
@@ -174,6 +181,16 @@ class RunFolder:
         found: list[dict[str, Any]] = _read(path, list) if path.is_file() else []
         return found
 
+    def artefacts(self) -> list[dict[str, Any]]:
+        """What ``artefacts.json`` holds: file, subject, evaluation, name and caption of each.
+
+        Raises:
+            TwofoldError: If it is damaged.
+        """
+        path = self.path / "artefacts.json"
+        found: list[dict[str, Any]] = _read(path, list) if path.is_file() else []
+        return found
+
 
 _KINDS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("method", "encoder", "data", "recipe", "optimizer", "parents"), (dict,)),
@@ -183,6 +200,11 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "micro_batch": (int, type(None)),
 }
 """What each part of a run is in JSON."""
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 
 def _is_a(kinds: tuple[type, ...], value: Any) -> bool:

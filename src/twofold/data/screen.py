@@ -20,19 +20,40 @@ class Screen:
 
     def __init__(self, speaks: bool = True) -> None:
         self._console = Console(stderr=True, quiet=not speaks, soft_wrap=True, highlight=False)
+        self._progress: Progress | None = None
 
     def say(self, text: str) -> None:
         """Prints one line."""
         self._console.print(escape(text))
 
     @contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Advance]:
-        """A progress bar of ``total`` steps, drawn only on a terminal."""
+    def bar(self, what: str, total: int | None = None) -> Iterator[Advance]:
+        """A progress bar, drawn only on a terminal; inside of another one, beneath it.
+
+        Args:
+            what: Is done.
+            total: Steps of it; None where nobody knows.
+        """
+        with self._drawn() as progress:
+            task = progress.add_task(escape(what), total=total)
+            try:
+                yield lambda steps: progress.advance(task, steps)
+            finally:
+                progress.remove_task(task)
+
+    @contextmanager
+    def _drawn(self) -> Iterator[Progress]:
+        if self._progress is not None:
+            yield self._progress
+            return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         shown = self._console.is_terminal and not self._console.quiet
         with Progress(*columns, console=self._console, transient=True, disable=not shown) as progress:
-            task = progress.add_task(what, total=total)
-            yield lambda steps: progress.advance(task, steps)
+            self._progress = progress
+            try:
+                yield progress
+            finally:
+                self._progress = None
 
 
 def readable(size: float) -> str:

@@ -15,7 +15,7 @@ def floors(subject: Subject, source: Source, engine: Engine) -> tuple[list[Subje
     found, notes = [pixels(source)], []
     if subject.encoder is not None:
         found.append(random_encoder(subject.encoder))
-    if subject.encoder is not None and not subject.name.startswith(("random:", "timm:")):
+    if subject.encoder is not None and not subject.name.startswith(("random:", "timm:", "torchvision:")):
         name = subject.encoder["name"]
         missing = _why_not(name, subject.size, engine)
         if missing is None:

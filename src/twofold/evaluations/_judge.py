@@ -1,6 +1,7 @@
 """Judges subjects beside their floors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from torch import nn
@@ -17,19 +18,21 @@ from twofold.train.engine import Engine
 
 
 class Judgement(NamedTuple):
-    """What came out.
+    """What came out, or has come out so far.
 
     Args:
         scores: Of all subjects.
         floors: Names of the floors of each subject that was asked for.
         notes: What a reader of the figures has to know.
         artefacts: Of all subjects.
+        runs: Folder of each subject that was asked for and is a run, or ends inside of one.
     """
 
     scores: list[Score]
     floors: dict[str, list[str]]
     notes: list[str]
     artefacts: list[Artefact]
+    runs: dict[str, Path]
 
 
 def judge(
@@ -40,8 +43,10 @@ def judge(
     *,
     engine: Engine,
     screen: Screen | None = None,
+    beside_floors: bool = True,
+    after: Callable[[Judgement], object] = lambda _: None,
 ) -> Judgement:
-    """Judges subjects and, always, their floors.
+    """Judges subjects and their floors.
 
     Args:
         names: As a user writes them: runs, checkpoints, ``timm:NAME``, ``random:NAME``, ``pixels``.
@@ -50,28 +55,32 @@ def judge(
         evaluations: Protocols.
         engine: Where it is computed.
         screen: Where progress is shown.
+        beside_floors: False where subjects are compared with each other alone.
+        after: Given what has come out so far, each time that a subject is done with.
 
     Raises:
         UsageError: If there is no such subject.
         TwofoldError: If a subject cannot be had, or does not fit the task.
     """
     asked = [resolve(name, source) for name in dict.fromkeys(names)]
-    below = {subject.name: floors(subject, source, engine) for subject in asked}
+    below = {one.name: floors(one, source, engine) if beside_floors else ([], []) for one in asked}
     everyone = {one.name: one for group, _ in below.values() for one in group}
     everyone |= {subject.name: subject for subject in asked}
-    scores: list[Score] = []
-    artefacts: list[Artefact] = []
-    for subject in sorted(everyone.values(), key=_rank):
-        found = _judged(subject, task, evaluations, engine, screen or Screen(speaks=False))
-        scores += averaged([[one for one in repeat if isinstance(one, Score)] for repeat in found])
-        artefacts += [one for one in found[0] if isinstance(one, Artefact)]
     notes = dict.fromkeys(note for _, missing in below.values() for note in missing)
-    return Judgement(
-        scores,
+    judgement = Judgement(
+        [],
         {name: [floor.name for floor in group] for name, (group, _) in below.items()},
         [*task.notes, *notes],
-        artefacts,
+        [],
+        {subject.name: subject.run for subject in asked if subject.run},
     )
+    for subject in sorted(everyone.values(), key=_rank):
+        found = _judged(subject, task, evaluations, engine, screen or Screen(speaks=False))
+        scores = averaged([[one for one in repeat if isinstance(one, Score)] for repeat in found])
+        judgement.scores.extend(scores)
+        judgement.artefacts.extend(one for one in found[0] if isinstance(one, Artefact))
+        after(judgement)
+    return judgement
 
 
 def embed(subject: Subject, network: nn.Module, task: Task, engine: Engine, screen: Screen) -> Embedded:
@@ -90,7 +99,12 @@ def _judged(
     repeats = []
     for make in subject.networks:
         embedded = embed(subject, make(), task, engine, screen)
-        repeats.append([one for evaluation in evaluations for one in evaluation(embedded)])
+        found: list[Score | Artefact] = []
+        for evaluation in evaluations:
+            name = type(evaluation).__module__.rpartition(".")[2]
+            with screen.bar(f"{subject.name}: {name}"):
+                found += evaluation(embedded)
+        repeats.append(found)
     return repeats
 
 

@@ -1,12 +1,14 @@
 """Scores: of predictions, over repeats, and in a run's folder."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jaxtyping import Int
+import numpy as np
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from twofold.core.evaluation import Artefact, Score
@@ -30,7 +32,8 @@ def of_predictions(
     def score(metric: str, estimate: Estimate) -> Score:
         return Score(embedded.subject, evaluation, metric, *estimate, protocol)
 
-    yield score("accuracy", classification.accuracy(confusion))
+    right = (predictions == embedded.judge_labels).double().cpu().numpy()
+    yield replace(score("accuracy", classification.accuracy(confusion)), per_image=right)
     yield score("macro_f1", classification.macro_f1(confusion))
     for name, recall in zip(classes, classification.recalls(confusion), strict=True):
         if recall is not None:
@@ -43,7 +46,7 @@ def averaged(repeats: Sequence[Sequence[Score]]) -> list[Score]:
 
 
 def record(folder: RunFolder, scores: Iterable[Score]) -> Path:
-    """Adds scores to the run's ``scores.json``; one that was measured before is replaced."""
+    """Adds scores to the folder's ``scores.json``; one that was measured before is replaced."""
     path = folder.path / "scores.json"
     kept = {_identity(score): score for score in folder.scores()}
     kept.update({_identity(score): score for score in (new.to_json() for new in scores)})
@@ -52,14 +55,25 @@ def record(folder: RunFolder, scores: Iterable[Score]) -> Path:
 
 
 def keep(folder: RunFolder, artefacts: Iterable[Artefact]) -> list[Path]:
-    """Writes artefacts into the run's ``artefacts`` folder, each as ``<evaluation>-<name>``."""
+    """Writes artefacts into the folder's ``artefacts``, and into ``artefacts.json`` what each shows.
+
+    Each is called ``<evaluation>-<name>``; those of another subject than the folder's run lie in one that
+    is called like the subject. One that was made before is replaced.
+    """
+    shown = {entry["file"]: entry for entry in folder.artefacts()}
     kept = []
     for artefact in artefacts:
-        path = folder.path / "artefacts" / f"{artefact.evaluation}-{artefact.name}"
-        path.parent.mkdir(exist_ok=True)
+        file = f"{artefact.evaluation}-{artefact.name}"
+        if artefact.subject != folder.path.resolve().name:
+            file = f"{re.sub(r'[^A-Za-z0-9_.@-]+', '_', artefact.subject)}/{file}"
+        path = folder.path / "artefacts" / file
         with write_aside(path) as aside:
             aside.write_bytes(artefact.content)
+        about = {name: getattr(artefact, name) for name in ("subject", "evaluation", "name", "caption")}
+        shown[file] = {"file": file, **about}
         kept.append(path)
+    if kept:
+        write_text(folder.path / "artefacts.json", json.dumps(list(shown.values()), indent=1) + "\n")
     return kept
 
 
@@ -72,7 +86,14 @@ def _mean(same: Sequence[Score]) -> Score:
         "each": [one.protocol[FOUND] for one in same if FOUND in one.protocol],
     }
     value, low, high = over_repeats(estimates, share=first.share)
-    return replace(first, value=value, low=low, high=high, protocol={**first.protocol, FOUND: found})
+    protocol = {**first.protocol, FOUND: found}
+    return replace(first, value=value, low=low, high=high, protocol=protocol, per_image=mean_per_image(same))
+
+
+def mean_per_image(same: Sequence[Score]) -> Float[np.ndarray, " m"] | None:
+    """Each image's mean over repeats of one figure; None where a repeat does not tell it."""
+    told = [one.per_image for one in same if one.per_image is not None]
+    return np.mean(told, axis=0) if len(told) == len(same) else None
 
 
 def _identity(score: dict[str, Any]) -> str:

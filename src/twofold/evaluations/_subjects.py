@@ -15,7 +15,8 @@ from twofold.core.run import RunFolder
 from twofold.core.source import Source
 from twofold.evaluations._parts import parts_of, through
 from twofold.nn.encoder import Encoder
-from twofold.nn.public import public_encoder
+from twofold.nn.public import public_encoder, torchvision_encoder
+from twofold.nn.torchvision_backbone import PREFIX, smallest
 from twofold.nn.weights import load_encoder
 from twofold.train.warm_start import encoder_in
 
@@ -62,9 +63,9 @@ def resolve(text: str, source: Source) -> Subject:
     """The subject that a user names.
 
     Args:
-        text: A run folder, its ``encoder.safetensors`` or ``last.ckpt``, ``timm:NAME``, ``random:NAME`` or
-            ``pixels``; or ``RUN@projector``, ``RUN@projector.2``: a run up to one of its parts, or to a layer
-            of it.
+        text: A run folder, its ``encoder.safetensors`` or ``last.ckpt``, ``timm:NAME``, ``torchvision:NAME``,
+            ``random:NAME``, ``random:torchvision/NAME`` or ``pixels``; or ``RUN@projector``,
+            ``RUN@projector.2``: a run up to one of its parts, or to a layer of it.
         source: The data, which decides what ``random:NAME`` and ``pixels`` take.
 
     Raises:
@@ -79,13 +80,15 @@ def resolve(text: str, source: Source) -> Subject:
             {
                 "name": name,
                 "channels": source.channels,
-                "size": min(source.size, _LARGEST_RANDOM),
+                "size": _random_size(name, source),
                 "mean": list(source.mean),
                 "std": list(source.std),
             }
         )
     if kind == "timm" and name:
         return _with_weights(text, public_encoder(name))
+    if kind == "torchvision" and name:
+        return _with_weights(text, torchvision_encoder(name))
     folder, at, where = text.rpartition("@")
     if at and not Path(text).exists():
         return _up_to(_from_path(Path(folder)), where)
@@ -120,7 +123,7 @@ def _from_path(path: Path) -> Subject:
     if not path.is_file():
         raise UsageError(
             f"'{path}' is nothing to judge: neither a run folder, nor a checkpoint, "
-            "nor timm:NAME, random:NAME or pixels (see: twofold runs)"
+            "nor timm:NAME, torchvision:NAME, random:NAME or pixels (see: twofold runs)"
         )
     encoder = encoder_in(path) if path.suffix == ".ckpt" else load_encoder(path)
     return _with_weights(f"{path.resolve().parent.name}/{path.name}", encoder)
@@ -136,6 +139,12 @@ def _up_to(subject: Subject, where: str) -> Subject:
     """The subject whose vectors are those of a part of its run, or of a layer of it."""
     network = through(subject.networks[0](), dict(subject.parts()), where)
     return replace(subject, name=f"{subject.name}@{where}", networks=(lambda: network,), parts=dict)
+
+
+def _random_size(name: str, source: Source) -> int:
+    """The images' own, where the network takes it."""
+    size = min(source.size, _LARGEST_RANDOM)
+    return max(size, smallest(name.removeprefix(PREFIX))) if name.startswith(PREFIX) else size
 
 
 def _random(spec: dict[str, Any], seed: int) -> nn.Module:

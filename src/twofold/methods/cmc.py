@@ -1,10 +1,11 @@
 """CMC: colour channels of one image, each seen by a network of its own, must agree on what they show."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import permutations
 from typing import Any, ClassVar, Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from twofold.core.batch import Batch, Progress, Step
@@ -33,6 +34,8 @@ class CMC(Method):
         temperature: tau.
         negatives: m, memories drawn for each image. Small data want fewer (1024).
         dim: Length of the embeddings.
+        fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
+            the first epoch, which short runs cannot afford.
 
     Traps:
         - Colours are converted before anything is normalised: the encoder does both, so that what is
@@ -64,6 +67,7 @@ class CMC(Method):
             "epochs": 240,
         },
         "small": {
+            "fill": True,
             "loss": "softmax",
             "temperature": 0.1,
             "negatives": 1024,
@@ -82,11 +86,13 @@ class CMC(Method):
         temperature: float = 0.07,
         negatives: int = 16384,
         dim: int = 128,
+        fill: bool = False,
     ) -> None:
         super().__init__()
         self.loss = loss
         self.temperature = temperature
         self.negatives = negatives
+        self.fill = fill
         self.dim = dim
         self.encoder = encoder = make_encoder(split={"space": space, "groups": [[*g] for g in groups]})
         self.widths = encoder.backbone.widths
@@ -98,6 +104,16 @@ class CMC(Method):
     def setup(self, items: int, classes: int, steps: int) -> None:
         """A memory of every image in every view."""
         self.banks = nn.ModuleList(Bank(items, self.dim) for _ in self.widths)
+
+    def before_epoch(
+        self, epoch: int, embed: Callable[[], Float[Tensor, "n d"]]
+    ) -> Float[Tensor, " n"] | None:
+        """Memories may begin as what the untrained encoder makes of the images."""
+        if self.fill and epoch == 0:
+            parts = embed().to(self.banks[0].rows).split(self.widths, dim=1)
+            for bank, projector, h in zip(self.banks, self.projectors, parts, strict=True):
+                bank.fill(projector(h))
+        return None
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """The sum over all directions: one view's embedding against the other's bank, as it was before."""

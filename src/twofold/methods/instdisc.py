@@ -1,8 +1,10 @@
 """InstDisc: every image is a class of its own, and a memory of its embedding stands for the class."""
 
+from collections.abc import Callable
 from typing import ClassVar, Literal
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
@@ -41,6 +43,8 @@ class InstDisc(Method):
         negatives: m, memories drawn for each image.
         proximal: lambda, weight of the squared distance to the image's own memory; 0 for none.
         dim: Length of v.
+        fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
+            the first epoch, which short runs cannot afford.
 
     Traps:
         - The memory must be read before it is written, or an embedding is its own positive. It is written
@@ -66,6 +70,7 @@ class InstDisc(Method):
         "imagenet": IMAGENET,
         "cifar10": {**IMAGENET, "temperature": 0.1, "encoder": "resnet18"},
         "small": {
+            "fill": True,
             "loss": "softmax",
             "temperature": 0.1,
             "negatives": 1024,
@@ -86,11 +91,13 @@ class InstDisc(Method):
         negatives: int = 4096,
         proximal: float = 30.0,
         dim: int = 128,
+        fill: bool = False,
     ) -> None:
         super().__init__()
         self.loss = loss
         self.temperature = temperature
         self.negatives = negatives
+        self.fill = fill
         self.proximal = proximal
         self.encoder = encoder = make_encoder()
         self.projector = nn.Linear(encoder.width, dim)
@@ -100,6 +107,14 @@ class InstDisc(Method):
     def setup(self, items: int, classes: int, steps: int) -> None:
         """A memory of every image."""
         self.bank = Bank(items, self.projector.out_features)
+
+    def before_epoch(
+        self, epoch: int, embed: Callable[[], Float[Tensor, "n d"]]
+    ) -> Float[Tensor, " n"] | None:
+        """Memories may begin as what the untrained encoder makes of the images."""
+        if self.fill and epoch == 0:
+            self.bank.fill(self.projector(embed().to(self.bank.rows)))
+        return None
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """The image's own memory against others, as the bank was before this batch."""

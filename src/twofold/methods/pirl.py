@@ -1,8 +1,10 @@
 """PIRL: the patches of an image, in any order, must mean what the whole image means."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
@@ -36,6 +38,8 @@ class PIRL(Method):
         weight: lambda, of the patches; that of the image is ``1 - lambda``.
         hidden: Units of a hidden layer of both heads; 0 for linear ones, the paper's.
         dim: Length of the embeddings.
+        fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
+            the first epoch, which short runs cannot afford.
 
     Traps:
         - The memory follows the image alone: m_I is what the patches should become, not a mean of both.
@@ -64,6 +68,7 @@ class PIRL(Method):
             "epochs": 800,
         },
         "small": {
+            "fill": True,
             "loss": "softmax",
             "temperature": 0.1,
             "negatives": 1024,
@@ -86,11 +91,13 @@ class PIRL(Method):
         weight: float = 0.5,
         hidden: int = 0,
         dim: int = 128,
+        fill: bool = False,
     ) -> None:
         super().__init__()
         self.loss = loss
         self.temperature = temperature
         self.negatives = negatives
+        self.fill = fill
         self.weight = weight
         self.encoder = encoder = make_encoder()
 
@@ -105,6 +112,14 @@ class PIRL(Method):
     def setup(self, items: int, classes: int, steps: int) -> None:
         """A memory of every image."""
         self.bank = Bank(items, self.jigsaw.joined.out_features)
+
+    def before_epoch(
+        self, epoch: int, embed: Callable[[], Float[Tensor, "n d"]]
+    ) -> Float[Tensor, " n"] | None:
+        """Memories may begin as what the untrained encoder makes of the images."""
+        if self.fill and epoch == 0:
+            self.bank.fill(self.projector(embed().to(self.bank.rows)))
+        return None
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """Image and patches against the image's own memory and others, as the bank was before this batch."""

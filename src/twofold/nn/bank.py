@@ -8,11 +8,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from twofold.core import dist
-from twofold.core.precision import cast_up
+from twofold.core.precision import cast_up, full_precision
 
 
 class Bank(nn.Module):
-    """Remembers what every image was embedded as; random unit vectors until an image is met.
+    """Remembers what every image was embedded as; random unit vectors until it is filled or the image is met.
 
     What a step learns is staged while the loss is computed and written after it: no embedding is ever
     compared with itself here.
@@ -63,6 +63,19 @@ class Bank(nn.Module):
         """
         vectors = F.normalize(cast_up(vectors.detach()))
         self._staged = dist.gather(items), dist.gather(vectors)
+
+    @full_precision
+    @torch.no_grad()
+    def fill(self, vectors: Float[Tensor, "items width"]) -> None:
+        """Embeddings of all images take the place of random vectors.
+
+        A random memory is a wrong target: for an epoch, until every image was met, an encoder learns little
+        but to move away from where it has just been.
+
+        Args:
+            vectors: Of any length; their direction is kept.
+        """
+        self.rows.copy_(F.normalize(vectors.to(self.rows)))
 
     @torch.no_grad()
     def write(self) -> None:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from twofold.core.errors import UsageError, nearest
 from twofold.nn.in_parts import in_parts
 from twofold.nn.split_backbone import SplitBackbone
+from twofold.nn.torchvision_backbone import PREFIX, TorchvisionBackbone
 
 SMALL_IMAGE = 64
 """Sides up to this many pixels get the CIFAR stem: 3x3, stride 1, no max-pool."""
@@ -36,13 +37,14 @@ class Encoder(nn.Module):
     It owns the normalisation, so that what is saved and exported is whole.
 
     Args:
-        name: A timm model, or ``resnet{18,34,50,101,152}_w{width}`` where width is the number of
-            channels of the first stage (64 is the standard network, 128 the "2x" of the papers).
+        name: A timm model, ``torchvision/`` and a classifier of torchvision, or
+            ``resnet{18,34,50,101,152}_w{width}`` where width is the number of channels of the first stage
+            (64 is the standard network, 128 the "2x" of the papers).
         channels: Input channels.
         size: Side of the images in pixels; ResNets get the CIFAR stem up to 64.
         mean: Channel means of the data in [0, 1]; one value a channel.
         std: Channel standard deviations.
-        pretrained: Load timm's public weights (needs a network or a filled cache).
+        pretrained: Load public weights (needs a network or a filled cache).
         head: Units of linear layers with a ReLU each on top of the pooled features, as first layers of a
             projection head that are kept (see ``nn/from_head.py``).
         split: A network for each group of channels: ``space`` and ``groups`` of ``SplitBackbone``, which
@@ -197,6 +199,8 @@ def _backbone(name: str, channels: int, size: int, pretrained: bool) -> Any:
     resnet = _RESNET.fullmatch(name)
     if resnet and not pretrained:
         return _resnet(resnet[1], int(resnet[2] or 64), channels, small_stem=size <= SMALL_IMAGE)
+    if name.startswith(PREFIX):
+        return TorchvisionBackbone(name.removeprefix(PREFIX), size, pretrained)
     import timm
 
     if not timm.is_model(name):

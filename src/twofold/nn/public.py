@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 
 from twofold.core.errors import TwofoldError, UsageError, nearest
+from twofold.nn import torchvision_backbone
 from twofold.nn.encoder import Encoder, PublicWeights, known_encoders, public_weights
 
 _PATIENCE = 2.0
@@ -24,6 +25,27 @@ def public_encoder(name: str) -> Encoder:
         encoder = Encoder(name, size=public.size, mean=public.mean, std=public.std, pretrained=True)
     except (OSError, RuntimeError) as error:
         raise TwofoldError(f"the public weights of {name} cannot be loaded: {error}") from error
+    return encoder.eval()
+
+
+def torchvision_encoder(name: str) -> Encoder:
+    """A classifier of torchvision up to its last layer, with its public weights, in eval mode.
+
+    Images are normalised and as large as the weights expect; they are resized as all images here are.
+
+    Raises:
+        UsageError: If there is no such model.
+        TwofoldError: If its weights cannot be had now.
+    """
+    public = torchvision_backbone.public(name)
+    whole = torchvision_backbone.PREFIX + name
+    try:
+        encoder = Encoder(whole, size=public.size, mean=public.mean, std=public.std, pretrained=True)
+    except (OSError, RuntimeError) as error:
+        raise TwofoldError(
+            f"the public weights of torchvision's {name} cannot be had ({error}): "
+            f"download {public.address} and put it at {public.file}"
+        ) from error
     return encoder.eval()
 
 

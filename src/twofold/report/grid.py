@@ -6,12 +6,12 @@ from typing import Literal
 
 from twofold.core.evaluation import Score
 
-Role = Literal["pixels", "random", "supervised", "public", "trained"]
+Role = Literal["pixels", "random", "supervised", "public", "part", "trained"]
 
 FOUND = "found"
 """Entry of a protocol that does not define the figure: what came out on the way, as a selected strength."""
 
-_ROLES: tuple[Role, ...] = ("pixels", "random", "supervised", "public", "trained")
+ROLES: tuple[Role, ...] = ("pixels", "random", "supervised", "public", "part", "trained")
 _EVALUATIONS = {
     "knn": "k-NN",
     "linear": "Linear probe",
@@ -20,11 +20,18 @@ _EVALUATIONS = {
     "few_labels": "Few labels",
 }
 _METRICS = {"accuracy": "", "macro_f1": "macro-F1"}
+_PREFIXES: dict[str, Role] = {
+    "random": "random",
+    "supervised": "supervised",
+    "timm:": "public",
+    "torchvision:": "public",
+}
 _SUBJECTS: dict[Role, str] = {
     "pixels": "Raw pixels",
     "random": "Random encoder",
     "supervised": "Supervised from scratch",
     "public": "Public weights",
+    "part": "Pre-trained, up to a part",
     "trained": "Pre-trained encoder",
 }
 
@@ -46,7 +53,7 @@ class Column:
     @property
     def title(self) -> str:
         """What a reader is shown."""
-        name = _EVALUATIONS.get(self.evaluation, self.evaluation.replace("_", " "))
+        name = protocol_title(self.evaluation)
         metric = _METRICS.get(self.metric, self.metric.replace("_", " "))
         return ", ".join(part for part in (name, metric, self.detail) if part)
 
@@ -67,7 +74,7 @@ class Row:
     @property
     def note(self) -> str:
         """Which one: the architecture or the run, where the title does not say so already."""
-        note = self.subject.removeprefix("random:").removeprefix("timm:")
+        note = self.subject.removeprefix("random:").removeprefix("timm:").removeprefix("torchvision:")
         said = note.lower().startswith("pre-trained") if self.role == "trained" else role(note) == self.role
         return "" if said else note
 
@@ -79,14 +86,24 @@ class Grid:
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
 
+    def selected(self, position: int) -> str:
+        """What was selected for the figures of a column, and on what; empty where nothing was."""
+        protocols = [score.protocol for row in self.rows if (score := row.scores[position])]
+        return next((str(told) for protocol in protocols if (told := protocol.get("selected"))), "")
+
 
 def grid(scores: Sequence[Score]) -> Grid:
     """Arranges scores in rows and columns. A figure that was measured twice counts as measured last."""
     cells = {(score.subject, column): score for score, column in zip(scores, _columns(scores), strict=True)}
     columns = tuple(dict.fromkeys(column for _, column in cells))
-    subjects = sorted(dict.fromkeys(subject for subject, _ in cells), key=lambda s: _ROLES.index(role(s)))
+    subjects = sorted(dict.fromkeys(subject for subject, _ in cells), key=lambda s: ROLES.index(role(s)))
     rows = (Row(s, role(s), tuple(cells.get((s, column)) for column in columns)) for s in subjects)
     return Grid(columns, tuple(rows))
+
+
+def protocol_title(evaluation: str) -> str:
+    """What a protocol is called."""
+    return _EVALUATIONS.get(evaluation, evaluation.replace("_", " ").capitalize())
 
 
 def role(subject: str) -> Role:
@@ -94,10 +111,10 @@ def role(subject: str) -> Role:
     word = subject.lower()
     if word in ("pixels", "raw pixels"):
         return "pixels"
-    for prefix, meaning in (("random", "random"), ("supervised", "supervised"), ("timm:", "public")):
+    for prefix, meaning in _PREFIXES.items():
         if word.startswith(prefix):
-            return meaning  # type: ignore[return-value]
-    return "trained"
+            return meaning
+    return "part" if "@" in word else "trained"
 
 
 def _columns(scores: Sequence[Score]) -> list[Column]:

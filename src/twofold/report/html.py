@@ -12,11 +12,13 @@ from pathlib import Path
 
 from twofold.core.evaluation import Score
 from twofold.core.files import write_text
+from twofold.report.artefacts import exhibits
 from twofold.report.charts import training_charts
 from twofold.report.facts import facts
 from twofold.report.grid import FOUND, Grid, grid, role
 from twofold.report.next_step import next_step
 from twofold.report.record import Record, read_record
+from twofold.report.shown import figure, is_recall, shown
 from twofold.report.verdict import judge
 
 
@@ -46,18 +48,21 @@ def _render(record: Record) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = _figure
-    shown = [score for score in record.scores if not _is_recall(score)]
-    verdict = judge(shown)
+    environment.filters["figure"] = figure
+    first = shown(record.scores)
+    verdict = judge(first)
     charts = training_charts(record.log, _steps_per_epoch(record))
     return environment.get_template("report.html.j2").render(
         method=record.said("method", "name") or "a run",
         data=record.said("data", "name") or "unnamed images",
         run=record.folder.resolve().name,
         verdict=verdict,
-        table=grid(shown),
-        few_labels=any("labels" in score.evaluation for score in shown),
+        table=(table := grid(first)),
+        marked=any(map(table.selected, range(len(table.columns)))),
+        few_labels=any("labels" in score.evaluation for score in first),
+        further=grid([score for score in record.scores if score not in first and not is_recall(score)]),
         recalls=_recalls(record.scores),
+        exhibits=exhibits(record.artefacts),
         protocols=_protocols(record.scores),
         charts=[(chart, Markup(chart.svg)) for chart in charts],
         alarms=[line["text"] for line in record.log if "alarm" in line],
@@ -70,24 +75,20 @@ def _render(record: Record) -> str:
     )
 
 
-def _is_recall(score: Score) -> bool:
-    return score.metric.startswith("recall/")
-
-
 def _recalls(scores: Sequence[Score]) -> Grid:
     """Recall of the trained encoder, a row a class."""
     return grid(
         [
             dataclasses.replace(score, subject=score.metric.removeprefix("recall/"), metric="recall")
             for score in scores
-            if _is_recall(score) and role(score.subject) == "trained"
+            if is_recall(score) and role(score.subject) == "trained"
         ]
     )
 
 
 def _protocols(scores: Sequence[Score]) -> list[tuple[str, str]]:
     """Everything that defines the figures, a line a column."""
-    table = grid([score for score in scores if role(score.subject) == "trained" and not _is_recall(score)])
+    table = grid([score for score in scores if role(score.subject) == "trained" and not is_recall(score)])
     return [
         (column.title, _spelt_out(score))
         for row in table.rows
@@ -109,7 +110,3 @@ def _steps_per_epoch(record: Record) -> float | None:
 
 def _data_uri(png: bytes | None) -> str | None:
     return None if png is None else f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
-
-
-def _figure(value: float, share: bool) -> str:
-    return f"{100 * value:.1f}" if share else f"{value:.3g}"

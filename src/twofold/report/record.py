@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from twofold.core.errors import TwofoldError
-from twofold.core.evaluation import Score
+from twofold.core.evaluation import Artefact, Score
 from twofold.core.run import RunFolder
 
 
@@ -20,6 +20,7 @@ class Record:
         log: One mapping a logged step, in the order of the steps.
         scores: All figures of ``scores.json``.
         views: The sheet of views as PNG, where there is one.
+        artefacts: Pictures and tables that came out of judging; those that were removed since are left out.
     """
 
     folder: Path
@@ -27,6 +28,7 @@ class Record:
     log: Sequence[Mapping[str, Any]]
     scores: Sequence[Score]
     views: bytes | None
+    artefacts: Sequence[Artefact] = ()
 
     def said(self, *keys: str) -> Any:
         """A value of the spec by its path, as ``record.said("method", "name")``; None where it is missing."""
@@ -51,8 +53,14 @@ def read_record(path: Path) -> Record:
             log=list(folder.log()),
             scores=[Score(**score) for score in folder.scores()],
             views=views.read_bytes() if views.is_file() else None,
+            artefacts=_artefacts(folder),
         )
     except (ValueError, TypeError, KeyError) as error:
         raise TwofoldError(
             f"a JSON file in {path} is damaged ({error}); run the command that wrote it again"
         ) from None
+
+
+def _artefacts(folder: RunFolder) -> list[Artefact]:
+    places = [(folder.path / "artefacts" / entry.pop("file"), entry) for entry in folder.artefacts()]
+    return [Artefact(**entry, content=path.read_bytes()) for path, entry in places if path.is_file()]

@@ -14,7 +14,7 @@ _MEANS = {"knn": "by k-NN", "linear": "by linear probe"}
 _FLOORS: dict[Role, str] = {"pixels": "raw pixels reach", "random": "a random encoder reaches"}
 
 _UNTESTED = (
-    "Nothing was judged yet. Judging needs labels, which pre-training does not: "
+    "Nothing was judged by labels yet. The answer needs labels, which pre-training does not: "
     "already a few labelled images give a first verdict."
 )
 _NO_FLOOR = (

@@ -1,0 +1,44 @@
+"""Which figures a table shows, and how a figure is written."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from twofold.core import registry
+from twofold.core.errors import UsageError
+from twofold.core.evaluation import Score, shown_metrics
+
+
+def is_recall(score: Score) -> bool:
+    """Whether it is of one class alone."""
+    return score.metric.startswith("recall/")
+
+
+def shown(scores: Sequence[Score], metric: str | None = None) -> list[Score]:
+    """The figures that stand for their protocols.
+
+    Args:
+        scores: All.
+        metric: Of the protocols that measure it, this one alone; of the others those that they show.
+    """
+    having = {score.evaluation for score in scores if score.metric == metric}
+    return [
+        score
+        for score in scores
+        if (
+            score.metric == metric if score.evaluation in having else score.metric in _usual(score.evaluation)
+        )
+    ]
+
+
+def figure(value: float, share: bool) -> str:
+    """Shares in percent, other numbers by three digits."""
+    return f"{100 * value:.1f}" if share else f"{value:.3g}"
+
+
+@cache
+def _usual(evaluation: str) -> tuple[str, ...]:
+    """What a protocol shows; one that is no longer there, as most do, its accuracy."""
+    try:
+        return shown_metrics(registry.find("evaluations", evaluation))
+    except UsageError:
+        return shown_metrics(None)
