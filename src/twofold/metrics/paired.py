@@ -96,8 +96,8 @@ def over_seeds(images: Estimate, one: Sequence[float], other: Sequence[float]) -
 
     Args:
         images: The difference, and its interval over images.
-        one: Figure of each of at least two seeds.
-        other: Of each of at least two seeds of the other setting.
+        one: Figure of each seed; a single one is taken for exact, as that of raw pixels.
+        other: Of each seed of the other setting.
     """
     half = _welch(one, other)
     below = math.hypot(half, images.value - images.low)
@@ -128,10 +128,9 @@ def _exact(count: int, better: int) -> float:
 
 def _welch(one: Sequence[float], other: Sequence[float]) -> float:
     """Half of Welch's 95% interval of a difference of means."""
-    parts = [float(np.var(values, ddof=1)) / len(values) for values in (one, other)]
+    several = [values for values in (one, other) if len(values) > 1]
+    parts = [float(np.var(values, ddof=1)) / len(values) for values in several]
     if not sum(parts):
         return 0.0
-    freedom = sum(parts) ** 2 / sum(
-        part**2 / (len(values) - 1) for part, values in zip(parts, (one, other), strict=True)
-    )
-    return students_t(freedom) * math.sqrt(sum(parts))
+    shares = [part**2 / (len(values) - 1) for part, values in zip(parts, several, strict=True)]
+    return students_t(sum(parts) ** 2 / sum(shares)) * math.sqrt(sum(parts))
