@@ -104,7 +104,7 @@ def _print(judgement: "Judgement", args: "Namespace") -> None:
                 console.print(f"\nrecall, {subject}", markup=False)
                 print_scores(console, recalls)
     console.print()
-    for line in _footer(scores, judgement.notes):
+    for line in footer(scores, judgement.notes):
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -119,7 +119,7 @@ def _recalls(scores: Sequence["Score"], subject: str) -> list["Score"]:
     ]
 
 
-def _footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
+def footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
     """How the figures came about."""
     if not scores:
         return ["none of the protocols can judge any of these", *notes]
