@@ -142,7 +142,6 @@ def rows(count: int) -> Int[Tensor, " count"]:
 def share(count: int) -> Int[Tensor, " rows"]:
     """Which of ``count`` rows are this process's: as many for each, the last again where they do not divide.
 
-
     What is made of them is gathered, and the first ``count`` rows are all of them in their order.
     """
     return rows(math.ceil(count / world_size())).clamp(max=count - 1)
