@@ -101,6 +101,23 @@ def embedded():
 
 
 @pytest.fixture
+def seen(source, engine):
+    """Makes what a network sees of 40 images to fit on and 24 to judge on, which have no labels."""
+
+    def make(network, *, side=8, channels=3, parts=None, pixels=None, count=40, judged=24) -> Embedded:
+        sides = [fake_images(np.arange(n) % 3, side=side, channels=channels, seed=n) for n in (count, judged)]
+        for images in sides:
+            images.labels = None
+            images.pixels = images.pixels if pixels is None else pixels(images.pixels)
+        made = make_task(source(train=sides[0], test=sides[1], channels=channels), labelled=False)
+        made = dataclasses.replace(made, fit=sides[0], judge=sides[1])
+        look = Look(network.eval(), side, channels, engine, parts=parts or {})
+        return Embedded("a run", made, *map(look.features, sides), dict(made.protocol), look)
+
+    return make
+
+
+@pytest.fixture
 def engine():
     """The CPU in float32."""
     return Engine(torch.device("cpu"), "fp32", 1)

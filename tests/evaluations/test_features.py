@@ -7,7 +7,7 @@ from torch import nn
 
 from twofold.core.errors import TwofoldError
 from twofold.evaluations import _features
-from twofold.evaluations._features import as_channels, features
+from twofold.evaluations._features import as_channels, features, of_views
 from twofold.nn.encoder import Encoder
 from twofold.views.evaluation import evaluation_view
 
@@ -70,3 +70,14 @@ def test_a_diverged_encoder_is_told(encoder, images, engine):
     broken.backbone.conv1.weight.data[0] = float("nan")
     with pytest.raises(TwofoldError, match="not finite"):
         features(broken, images(np.zeros(3, int)), size=8, channels=3, engine=engine)
+
+
+def test_any_views_are_embedded_as_evaluation_views_are(encoder, images, engine, monkeypatch):
+    split = images(np.zeros(13, int))
+    views = evaluation_view(split.read(np.arange(13)), 8)
+    whole = of_views(encoder, views, channels=3, engine=engine)
+    np.testing.assert_allclose(whole, features(encoder, split, size=8, channels=3, engine=engine), atol=1e-5)
+    monkeypatch.setitem(_features._PIXELS_A_BATCH, "cpu", 5 * 8 * 8)
+    torch.testing.assert_close(of_views(encoder, views, channels=3, engine=engine), whole)
+    assert of_views(encoder.grid, views, channels=3, engine=engine).ndim == 4
+    assert of_views(encoder, views[:, :1], channels=3, engine=engine).shape == whole.shape

@@ -46,3 +46,11 @@ def test_random_networks_are_one_score_with_its_spread():
     assert accuracy.high - accuracy.low > 0.2  # more than the images alone leave open
     assert f1.metric == "macro_f1"
     assert averaged(repeats[:1]) == repeats[0]
+
+
+def test_the_mean_of_what_is_no_share_keeps_its_interval():
+    repeats = [[Score("a run", "geometry", "rank", v, v, v, {}, share=False)] for v in (30.0, 40.0)]
+    (rank,) = averaged(repeats)
+    assert rank.value == 35
+    assert rank.low < 30 and rank.high > 40
+    assert not rank.share

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from twofold.core.errors import TwofoldError
-from twofold.evaluations._task import make_task
+from twofold.evaluations._task import make_task, some_of
 
 THREE = np.arange(30) % 3
 
@@ -63,3 +63,12 @@ def test_groups_reach_whatever_is_selected_on_the_images_to_fit_on(source, split
 def test_a_class_with_one_image_cannot_be_held_out_and_says_what_to_do(source):
     with pytest.raises(TwofoldError, match="label at least two images of each class"):
         make_task(source(train=np.arange(3)))
+
+
+def test_some_images_are_drawn_once_each_and_the_same_for_the_same_seed(source):
+    images = source(train=THREE).splits["train"]
+    some = some_of(images, 10, seed=0)
+    assert len(set(some.paths)) == 10
+    assert some_of(images, 10, seed=0).paths == some.paths
+    assert some_of(images, 10, seed=1).paths != some.paths
+    assert sorted(some_of(images, 100, seed=0).paths) == sorted(images.paths)

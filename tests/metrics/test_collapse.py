@@ -91,3 +91,9 @@ def test_half_types_are_measured_in_float32():
     with torch.autocast("cpu", torch.bfloat16):
         assert collapse.uniformity(half) == collapse.uniformity(half.float())
         assert collapse.channel_spread(half) == collapse.channel_spread(half.float())
+
+
+@pytest.mark.parametrize("shape", [(40, 9), (9, 40)])
+def test_singular_values_are_those_of_the_matrix_the_largest_first(shape):
+    embedding = torch.randn(shape)
+    torch.testing.assert_close(collapse.singular_values(embedding), torch.linalg.svdvals(embedding.double()))

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from twofold.metrics.i_nce import i_nce
+from twofold.metrics.i_nce import i_nce, nce_losses
 from twofold.objectives.contrastive import info_nce
 
 
@@ -16,3 +16,26 @@ def test_it_is_nothing_where_views_share_nothing_and_log_of_the_candidates_where
 
 def test_it_has_no_gradient() -> None:
     assert not i_nce(torch.ones((), requires_grad=True) * 2, 7).requires_grad
+
+
+def test_each_view_is_a_query_among_the_other_views_of_its_block() -> None:
+    one, other = torch.randn(10, 5).double(), torch.randn(10, 5).double()
+    losses = nce_losses(one, other, 4, 0.3)
+    assert losses.shape == (16,)  # two blocks of four images, two queries each; two images are left out
+    expected = []
+    for block in (range(4), range(4, 8)):
+        for queries, keys in ((one, other), (other, one)):
+            for i in block:
+                scores = [
+                    float(queries[i] @ keys[j] / queries[i].norm() / keys[j].norm()) / 0.3 for j in block
+                ]
+                own = scores[i - block[0]]
+                expected.append(math.log(sum(math.exp(score) for score in scores)) - own)
+    assert losses.tolist() == pytest.approx(expected)
+    assert i_nce(losses, 4).mean().item() == pytest.approx(i_nce(losses.mean(), 4).item())
+
+
+def test_the_losses_are_those_of_info_nce() -> None:
+    q, k = torch.randn(2, 6, 4)
+    row = info_nce(q[:1], k[:1], k[1:], 0.2)
+    assert nce_losses(q, k, 6, 0.2)[0].item() == pytest.approx(row.item(), abs=1e-6)

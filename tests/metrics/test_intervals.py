@@ -2,10 +2,11 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.metrics.intervals import Estimate, over_repeats, standard_deviation, wilson
+from twofold.metrics.intervals import Estimate, averaged, mean, over_repeats, standard_deviation, wilson
 
 
 @pytest.mark.parametrize(
@@ -59,3 +60,29 @@ def test_equal_repeats_are_as_certain_as_one_and_one_is_itself():
     assert over_repeats([one]) == one
     assert over_repeats([one] * 5) == pytest.approx(one)
     assert standard_deviation([one]) == 0
+
+
+def test_repeats_of_what_is_no_share_may_lie_anywhere():
+    repeats = [Estimate(v, v, v) for v in (-3.0, -2.0, 200.0)]
+    value, low, high = over_repeats(repeats, share=False)
+    assert value == pytest.approx(65)
+    assert low < -3 and high > 200
+    assert over_repeats(repeats[:2])[1] <= over_repeats(repeats[:2])[0]  # a share a little below nothing, too
+
+
+def test_the_mean_over_images_has_the_normal_interval():
+    values = torch.tensor([0.0, 1.0, 2.0, 5.0])
+    value, low, high = mean(values)
+    half = 1.959964 * values.double().std().item() / 2
+    assert (value, low, high) == pytest.approx((2, 2 - half, 2 + half))
+    assert mean(torch.ones(1)) == (1, 1, 1)
+
+
+def test_the_mean_over_images_covers_the_truth_as_often_as_it_says():
+    random = np.random.default_rng(0)
+    found = [mean(torch.from_numpy(random.exponential(size=200))) for _ in range(1000)]
+    assert 0.92 < np.mean([one.low <= 1 <= one.high for one in found]) < 0.97
+
+
+def test_figures_of_the_same_images_are_averaged_with_their_ends():
+    assert averaged([Estimate(0.2, 0.1, 0.3), Estimate(0.6, 0.2, 0.8)]) == pytest.approx((0.4, 0.15, 0.55))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from twofold.core.colour_spaces import luma
@@ -43,18 +43,40 @@ def features(
     Raises:
         TwofoldError: If a feature is not finite.
     """
-    assert not any(module.training for module in network.modules())
     parts = []
-    for rows in _batches(len(images), size, engine):
-        views = as_channels(evaluation_view(images.read(rows), size), channels)
-        with engine.autocast():
-            part = network(views.to(engine.device, memory_format=torch.channels_last)).float()
-        if not part.isfinite().all():
-            raise TwofoldError("the encoder's features are not finite numbers: its training has diverged")
-        parts.append(part.cpu().numpy())
+    for rows in batches(len(images), size, engine):
+        view = evaluation_view(images.read(rows), size)
+        parts.append(of_views(network, view, channels=channels, engine=engine).cpu().numpy())
         if advance is not None:
             advance(len(rows))
     return np.concatenate(parts)
+
+
+@torch.no_grad()
+def of_views(
+    network: Callable[[Tensor], Tensor], views: Float[Tensor, "n c h w"], *, channels: int, engine: Engine
+) -> Float[Tensor, "n ..."]:
+    """What the network makes of any views, where it is computed: float32.
+
+    Args:
+        network: Takes colours in [0, 1]. A module is in eval mode.
+        views: In [0, 1].
+        channels: Of what the network takes.
+        engine: Where it is computed.
+
+    Raises:
+        TwofoldError: If something of it is not finite.
+    """
+    assert not (isinstance(network, nn.Module) and any(part.training for part in network.modules()))
+    parts = []
+    for rows in batches(len(views), views.shape[-1], engine):
+        shown = as_channels(views[rows], channels)
+        with engine.autocast():
+            part = network(shown.to(engine.device, memory_format=torch.channels_last)).float()
+        if not part.isfinite().all():
+            raise TwofoldError("the encoder's features are not finite numbers: its training has diverged")
+        parts.append(part)
+    return torch.cat(parts)
 
 
 def as_channels(views: Float[Tensor, "b c h w"], channels: int) -> Float[Tensor, "b {channels} h w"]:
@@ -62,6 +84,7 @@ def as_channels(views: Float[Tensor, "b c h w"], channels: int) -> Float[Tensor,
     return luma(views) if channels == 1 else views.expand(-1, channels, -1, -1)
 
 
-def _batches(count: int, size: int, engine: Engine) -> list[np.ndarray]:
+def batches(count: int, size: int, engine: Engine) -> list[Int[np.ndarray, " b"]]:
+    """Numbers from 0 on, as many at a time as a network is given views of this side at once."""
     batch = max(1, _PIXELS_A_BATCH[engine.device.type] // size**2)
     return [np.arange(start, min(start + batch, count)) for start in range(0, count, batch)]

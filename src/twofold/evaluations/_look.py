@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from twofold.core.source import Images
 from twofold.data.screen import Screen
-from twofold.evaluations._features import features
+from twofold.evaluations._features import batches, features, of_views
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
 
@@ -63,3 +64,18 @@ class Look:
             advance=advance,
         )
         return torch.from_numpy(found).to(self.engine.device)
+
+    def batches(self, images: Images) -> list[Int[np.ndarray, " b"]]:
+        """The rows of the images, as many at a time as are best read at once."""
+        return batches(len(images), self.size, self.engine)
+
+    def of_views(
+        self, views: Float[Tensor, "n c h w"], network: Callable[[Tensor], Tensor] | None = None
+    ) -> Float[Tensor, "n ..."]:
+        """What is made of any views of the side ``size``, where it is computed.
+
+        Args:
+            views: Colours in [0, 1], of as many channels as the images have.
+            network: As ``encoder.grid``, in eval mode; by default the subject's own.
+        """
+        return of_views(network or self.network, views, channels=self.channels, engine=self.engine)

@@ -85,7 +85,7 @@ def _mean(same: Sequence[Score]) -> Score:
         "spread": standard_deviation(estimates),
         "each": [one.protocol[FOUND] for one in same if FOUND in one.protocol],
     }
-    value, low, high = over_repeats(estimates)
+    value, low, high = over_repeats(estimates, share=first.share)
     protocol = {**first.protocol, FOUND: found}
     return replace(first, value=value, low=low, high=high, protocol=protocol, per_image=mean_per_image(same))
 

@@ -151,6 +151,22 @@ def labels_of(images: Images) -> Int[np.ndarray, " n"]:
     return labels
 
 
+def some_of(images: Images, most: int, seed: int) -> Images:
+    """At most so many of the images, drawn at random and in random order.
+
+    Raises:
+        TwofoldError: If there are not two: there is nothing to compare.
+    """
+    if len(images) < 2:
+        raise TwofoldError("one image alone cannot be compared with others: give two at least")
+    return Part(images, np.random.default_rng(seed).permutation(len(images))[:most])
+
+
+def channels_of(images: Images) -> int:
+    """1 or 3."""
+    return images.read(np.arange(1))[0].shape[-1]
+
+
 def _named(classes: set[int], names: tuple[str, ...]) -> str:
     """The classes, the first few by name."""
     shown = [f"'{names[number]}'" for number in sorted(classes)[:_NAMED]]

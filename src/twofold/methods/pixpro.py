@@ -41,6 +41,9 @@ class PixPro(Method):
         - Similarities are cut off at 0 before they are raised to gamma.
         - Images whose views do not overlap give nothing, and stay in the mean over the batch.
         - What is propagated is the online branch alone, and its result is brought to unit length.
+        - Under plain SGD, at rates from 0.025 to 0.2, the embeddings of all cells became one within a hundred
+          steps on small images, and the features learned nothing of them; under LARS, the paper's, they
+          stayed apart.
 
     Published:
         - Pascal VOC, detection, ResNet-50-C4, 100 epochs, AP: 58.8
@@ -66,7 +69,9 @@ class PixPro(Method):
             "instance": 1.0,
             "recipe": recipes.B,
             "batch_size": 128,
-            "lr": 0.4,
+            "optimizer": "lars",
+            "lr": 2.0,
+            "warmup": 0.2,
         },
     }
 

@@ -33,12 +33,23 @@ def effective_rank(embedding: Float[Tensor, "n d"]) -> float:
     From 1 (all embeddings on a line) to ``min(n, d)`` (Garrido et al., ICML 2023, arXiv:2210.02885,
     equation 1).
     """
+    singular = singular_values(embedding)
+    share = singular / singular.sum().clamp(min=1e-300) + 1e-7
+    return math.exp(-(share * share.log()).sum().item())
+
+
+@full_precision
+@torch.no_grad()
+def singular_values(embedding: Float[Tensor, "n d"]) -> Float[Tensor, " m"]:
+    """All ``min(n, d)`` of the uncentred embedding, the largest first, in float64.
+
+    By the eigenvalues of its Gram matrix: those below about 1e-8 of the largest are noise.
+    """
     n, d = embedding.shape
     exact = embedding.double()
     gram = exact.T @ exact if d <= n else exact @ exact.T
-    singular = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt()
-    share = singular / singular.sum().clamp(min=1e-300) + 1e-7
-    return math.exp(-(share * share.log()).sum().item())
+    values: Tensor = torch.linalg.eigvalsh(gram).flip(0).clamp(min=0).sqrt()
+    return values
 
 
 @full_precision
@@ -48,9 +59,17 @@ def alignment(one: Float[Tensor, "n d"], other: Float[Tensor, "n d"], alpha: flo
 
     0 where the views cannot be told apart (Wang & Isola, ICML 2020, arXiv:2005.10242, section 4.1).
     """
-    difference = functional.normalize(one, dim=1) - functional.normalize(other, dim=1)
-    mean: float = difference.norm(dim=1).pow(alpha).mean().item()
+    mean: float = distances(one, other).pow(alpha).mean().item()
     return mean
+
+
+@full_precision
+@torch.no_grad()
+def distances(one: Float[Tensor, "n d"], other: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+    """Of the unit embeddings of two views of the same images, from 0 to 2."""
+    difference = functional.normalize(one, dim=1) - functional.normalize(other, dim=1)
+    found: Tensor = torch.linalg.vector_norm(difference, dim=1)
+    return found
 
 
 @full_precision

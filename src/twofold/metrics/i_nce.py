@@ -5,20 +5,49 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
+
+from twofold.core.precision import full_precision
 
 
 @torch.no_grad()
-def i_nce(loss: Float[Tensor, ""], candidates: int) -> Float[Tensor, ""]:
+def i_nce(loss: Float[Tensor, "*n"], candidates: int) -> Float[Tensor, "*n"]:
     """I_NCE: the lower bound on the mutual information of two views that a contrastive loss gives, in nats.
 
     At most ``log candidates``, however much there is to share: figures compare at equal numbers only. On
     views that were trained on it is no bound, but still tells how far the task is solved.
 
     Args:
-        loss: Mean cross-entropy of picking the positive, in nats.
+        loss: Mean cross-entropy of picking the positive, in nats; or each query's, of which the mean counts.
         candidates: Among how many it was picked, itself included.
 
     Reference:
         van den Oord et al., 2018, arXiv:1807.03748, equation 5; Tian et al., NeurIPS 2020, arXiv:2005.10243.
     """
     return math.log(candidates) - loss
+
+
+@full_precision
+@torch.no_grad()
+def nce_losses(
+    one: Float[Tensor, "n d"], other: Float[Tensor, "n d"], candidates: int, temperature: float
+) -> Float[Tensor, " m"]:
+    """Cross-entropy of picking an image's other view by ``cosine / temperature``, in nats.
+
+    Each view of an image is the query once, among the other views of its block of ``candidates`` images. The
+    last images, which fill no block, are left out.
+
+    Args:
+        one: Embeddings of one view, in random order.
+        other: Of the other view of the same images.
+        candidates: Among how many the positive is picked, itself included; at most ``n``.
+        temperature: tau, above 0.
+    """
+    losses = []
+    for start in range(0, len(one) - candidates + 1, candidates):
+        block = slice(start, start + candidates)
+        cosines = functional.normalize(one[block], dim=1) @ functional.normalize(other[block], dim=1).T
+        own = torch.arange(candidates, device=cosines.device)
+        for logits in (cosines / temperature, cosines.T / temperature):
+            losses.append(functional.cross_entropy(logits, own, reduction="none"))
+    return torch.cat(losses)

@@ -1,8 +1,11 @@
-"""95% intervals of shares, and of means over repeats."""
+"""95% intervals of shares, of means over images, and of means over repeats."""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from jaxtyping import Float
+from torch import Tensor
 
 Z = 1.959964
 """97.5th percentile of the normal distribution."""
@@ -31,12 +34,28 @@ def wilson(hits: int, total: int) -> Estimate:
     return Estimate(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
 
 
-def over_repeats(estimates: Sequence[Estimate]) -> Estimate:
+def mean(values: Float[Tensor, " n"]) -> Estimate:
+    """The mean of one number an image, with the normal interval, which is for dozens of images and more."""
+    value = values.double().mean().item()
+    half = Z * values.double().std().item() / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Estimate(value, value - half, value + half)
+
+
+def averaged(estimates: Sequence[Estimate]) -> Estimate:
+    """The mean of several figures of the same images: all may be too high at once, and so are the ends."""
+    return Estimate(*(sum(values) / len(values) for values in zip(*estimates, strict=True)))
+
+
+def over_repeats(estimates: Sequence[Estimate], *, share: bool = True) -> Estimate:
     """The mean of one figure over repeats (draws of labels, random networks) judged on the same images.
 
     Two things are uncertain: the images on which all repeats were judged, by the mean half-width of
     the repeats' own intervals, and which repeats they happened to be, by Student's t. The two are
     added as independent errors.
+
+    Args:
+        estimates: Of each repeat.
+        share: Whether the interval ends at 0 and 1.
     """
     if len(estimates) == 1:
         return estimates[0]
@@ -45,7 +64,10 @@ def over_repeats(estimates: Sequence[Estimate]) -> Estimate:
     spread = students_t(count - 1) * standard_deviation(estimates) / math.sqrt(count)
     below = math.hypot(spread, sum(one.value - one.low for one in estimates) / count)
     above = math.hypot(spread, sum(one.high - one.value for one in estimates) / count)
-    return Estimate(value, max(0.0, value - below), min(1.0, value + above))
+    low, high = value - below, value + above
+    if share:
+        low, high = min(value, max(0.0, low)), max(value, min(1.0, high))
+    return Estimate(value, low, high)
 
 
 def standard_deviation(estimates: Sequence[Estimate]) -> float:
