@@ -19,7 +19,15 @@ _EVALUATIONS = {
     "finetune": "Fine-tuned",
     "few_labels": "Few labels",
 }
-_METRICS = {"accuracy": "", "macro_f1": "macro-F1"}
+_METRICS = {
+    "accuracy": "",
+    "macro_f1": "macro-F1",
+    "nmi": "NMI",
+    "ari": "ARI",
+    "map": "mAP",
+    "rank": "RankMe",
+    "i_nce": "I_NCE",
+}
 _PREFIXES: dict[str, Role] = {
     "random": "random",
     "supervised": "supervised",
