@@ -73,3 +73,15 @@ def test_a_column_tells_what_was_selected_for_its_figures():
     chosen = [score("run", evaluation="linear", selected="L2 strength, on a held-out fifth"), score("run")]
     table = grid([score("pixels", evaluation="linear"), *chosen])
     assert [table.selected(position) for position in range(2)] == ["L2 strength, on a held-out fifth", ""]
+
+
+def test_a_wide_table_falls_into_parts_that_keep_protocols_whole():
+    columns = [("knn", "accuracy"), ("linear", "accuracy"), ("geometry", "rank"), ("geometry", "alignment")]
+    scores = [score("run", 0.1, evaluation, metric) for evaluation, metric in columns]
+    wide = grid([*scores, score("pixels", 0.2)])
+    parts = [[column.metric for column in part.columns] for part in wide.parts(3)]
+    assert parts == [["accuracy", "accuracy"], ["rank", "alignment"]]
+    assert [[row.subject for row in part.rows] for part in wide.parts(3)] == [["pixels", "run"], ["run"]]
+    assert wide.parts(4)[0].columns == wide.columns
+    assert [len(part.columns) for part in wide.parts(1)] == [1, 1, 1, 1]
+    assert grid([]).parts(3) == []

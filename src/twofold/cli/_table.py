@@ -76,14 +76,14 @@ def _title(arranged: "Grid", position: int) -> str:
 
 def _text(score: "Score | None") -> str:
     """A figure and half of its interval; of a mean over seeds, its standard deviation."""
-    from twofold.report.shown import figure
+    from twofold.report.shown import figure, uncertainty
 
     if score is None:
         return "-"
     value = figure(score.value, score.share)
     found = score.protocol.get("found", {})
     if "seeds" in found:
-        return f"{value} (sd {figure(found['spread'], score.share)})"
+        return f"{value} (sd {uncertainty(found['spread'], score.share)})"
     if score.low == score.high:
         return value
-    return f"{value} ± {figure((score.high - score.low) / 2, score.share)}"
+    return f"{value} ± {uncertainty((score.high - score.low) / 2, score.share)}"

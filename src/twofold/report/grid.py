@@ -1,5 +1,6 @@
 """Scores as a table: a row for everything that was judged, a column for every way of judging."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -98,6 +99,22 @@ class Grid:
         """What was selected for the figures of a column, and on what; empty where nothing was."""
         protocols = [score.protocol for row in self.rows if (score := row.scores[position])]
         return next((str(told) for protocol in protocols if (told := protocol.get("selected"))), "")
+
+    def parts(self, most: int) -> "list[Grid]":
+        """The same with no more than so many columns each; protocols are kept whole where they fit."""
+        groups: list[list[int]] = [[]]
+        for _, run in itertools.groupby(range(len(self.columns)), lambda n: self.columns[n].evaluation):
+            own = list(run)
+            for start in range(0, len(own), most):
+                some = own[start : start + most]
+                if len(groups[-1]) + len(some) > most:
+                    groups.append([])
+                groups[-1] += some
+        return [self._part(group) for group in groups if group]
+
+    def _part(self, positions: Sequence[int]) -> "Grid":
+        rows = (Row(row.subject, row.role, tuple(row.scores[n] for n in positions)) for row in self.rows)
+        return Grid(tuple(self.columns[n] for n in positions), tuple(row for row in rows if any(row.scores)))
 
 
 def grid(scores: Sequence[Score]) -> Grid:
