@@ -98,7 +98,7 @@ def _judge(folder: "RunFolder", source: "Source", engine: "Engine", seed: int) -
 
     run = folder.run
     task = make_task(source, seed=seed)
-    few = FewLabels()
+    few = FewLabels(shares=())
     scores = judge(
         [str(folder.path)], source, task, [Knn(), Linear(), few], engine=engine, screen=Screen()
     ).scores
