@@ -71,3 +71,15 @@ def test_fewer_queries_search_all_images(embedded):
     assert every["map"].protocol["queries"] == 200
     assert some["map"].value == pytest.approx(every["map"].value, abs=0.05)
     assert some["map"].high - some["map"].low > every["map"].high - every["map"].low
+
+
+def test_what_each_image_found_is_told_in_the_order_of_the_judged_images(embedded):
+    given = embedded(distance=2.0, judged=60)
+    scores = by_metric(Retrieval()(given))
+    for metric in ("recall@1", "map", "r_precision"):
+        assert scores[metric].per_image.mean() == pytest.approx(scores[metric].value)
+    cosines = torch.nn.functional.cosine_similarity(given.judge[:, None], given.judge[None], dim=2)
+    nearest = cosines.fill_diagonal_(-2).argmax(1)
+    right = given.judge_labels[nearest] == given.judge_labels
+    assert (scores["recall@1"].per_image == right.numpy()).all()
+    assert by_metric(Retrieval(queries=20)(given))["map"].per_image is None

@@ -67,7 +67,13 @@ def test_repeats_of_what_is_no_share_may_lie_anywhere():
     value, low, high = over_repeats(repeats, share=False)
     assert value == pytest.approx(65)
     assert low < -3 and high > 200
-    assert over_repeats(repeats[:2])[1] <= over_repeats(repeats[:2])[0]  # a share a little below nothing, too
+
+
+def test_repeats_of_a_share_end_at_its_ends_unless_one_goes_beyond():
+    near = [Estimate(v, v, v) for v in (0.01, 0.99)]
+    assert over_repeats(near)[1:] == (0, 1)
+    assert over_repeats([*near, Estimate(-0.1, -0.1, -0.1)]).low < -0.1
+    assert over_repeats([*near, Estimate(-0.1, -0.1, -0.1)]).high == 1
 
 
 def test_the_mean_over_images_has_the_normal_interval():

@@ -41,7 +41,7 @@ class Invariance:
     images: int = 512
 
     def __call__(self, embedded: Embedded) -> Iterator[Score | Artefact]:
-        """A figure of each operation and of each of its strengths; a picture of all curves."""
+        """A figure of each operation and of each strength, where there are several; a picture of all."""
         look, seed = embedded.look, embedded.task.seed
         some = some_of(embedded.task.judge, self.images, seed)
         tried = changes(channels_of(some), look.size)
@@ -51,6 +51,8 @@ class Invariance:
             each = estimates[name]
             protocol = {"strengths": list(change.strengths), **about}
             yield Score(embedded.subject, "invariance", name, *averaged(each), protocol)
+            if len(each) == 1:
+                continue
             for strength, estimate in zip(change.strengths, each, strict=True):
                 protocol = {"strength": strength, **about}
                 yield Score(embedded.subject, "invariance", f"{name}/{strength:g}", *estimate, protocol)

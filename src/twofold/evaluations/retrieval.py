@@ -6,6 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from twofold.core.errors import TwofoldError
 from twofold.core.evaluation import Score
@@ -55,10 +57,19 @@ class Retrieval:
             FOUND: {"alone_in_their_class": int((~has_company).sum())},
         }
 
-        def score(metric: str, estimate: Estimate) -> Score:
-            return Score(embedded.subject, "retrieval", metric, *estimate, protocol)
+        def score(metric: str, each: Float[Tensor, " q"], estimate: Estimate) -> Score:
+            told = _in_order(each, order[queries], len(labels))
+            return Score(embedded.subject, "retrieval", metric, *estimate, protocol, per_image=told)
 
         for k in self.ranks:
-            yield score(f"recall@{k}", wilson(int((found.first <= k).sum()), len(queries)))
-        yield score("map", mean(found.average_precision))
-        yield score("r_precision", mean(found.r_precision))
+            hit = (found.first <= k).double()
+            yield score(f"recall@{k}", hit, wilson(int(hit.sum()), len(queries)))
+        yield score("map", found.average_precision, mean(found.average_precision))
+        yield score("r_precision", found.r_precision, mean(found.r_precision))
+
+
+def _in_order(
+    each: Float[Tensor, " q"], image: Int[Tensor, " q"], count: int
+) -> Float[np.ndarray, " m"] | None:
+    """The figures of the queries in the order of the judged images; None where some were no query."""
+    return each[image.argsort()].double().cpu().numpy() if len(image) == count else None

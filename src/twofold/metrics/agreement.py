@@ -49,13 +49,13 @@ def agreement(labels: Int[Tensor, " n"], clusters: Int[Tensor, " n"]) -> Agreeme
         return Agreement(all_right, all_right, all_right)
     most = torch.zeros_like(count).scatter_reduce(0, column, count, "amax")
     return Agreement(
-        _estimated(lambda cell: _nmi(cell, row, column), count),
-        _estimated(lambda cell: _ari(cell, row, column), count),
+        _estimated(lambda cell: _nmi(cell, row, column), count, least=0.0),
+        _estimated(lambda cell: _ari(cell, row, column), count, least=-0.5),
         wilson(int(most.sum()), len(labels)),
     )
 
 
-def _estimated(figure: Callable[[Tensor], Tensor], count: Int[Tensor, " cells"]) -> Estimate:
+def _estimated(figure: Callable[[Tensor], Tensor], count: Int[Tensor, " cells"], least: float) -> Estimate:
     cell = count.double().requires_grad_()
     with torch.enable_grad():
         found = figure(cell)
@@ -63,7 +63,7 @@ def _estimated(figure: Callable[[Tensor], Tensor], count: Int[Tensor, " cells"])
     weighted = count * slope
     variance = (weighted * slope).sum() - weighted.sum() ** 2 / count.sum()
     value, half = found.item(), Z * variance.clamp(min=0).sqrt().item()
-    return Estimate(value, max(min(value, 0.0), value - half), min(1.0, value + half))
+    return Estimate(value, max(min(value, least), value - half), min(1.0, value + half))
 
 
 def _nmi(cell: Float[Tensor, " cells"], row: Tensor, column: Tensor) -> Float[Tensor, ""]:

@@ -55,7 +55,7 @@ def over_repeats(estimates: Sequence[Estimate], *, share: bool = True) -> Estima
 
     Args:
         estimates: Of each repeat.
-        share: Whether the interval ends at 0 and 1.
+        share: Whether the interval ends at 0 and at 1, unless a repeat's own goes beyond.
     """
     if len(estimates) == 1:
         return estimates[0]
@@ -65,8 +65,10 @@ def over_repeats(estimates: Sequence[Estimate], *, share: bool = True) -> Estima
     below = math.hypot(spread, sum(one.value - one.low for one in estimates) / count)
     above = math.hypot(spread, sum(one.high - one.value for one in estimates) / count)
     low, high = value - below, value + above
-    if share:
-        low, high = min(value, max(0.0, low)), max(value, min(1.0, high))
+    if share and all(one.low >= 0 for one in estimates):
+        low = max(0.0, low)
+    if share and all(one.high <= 1 for one in estimates):
+        high = min(1.0, high)
     return Estimate(value, low, high)
 
 

@@ -23,9 +23,10 @@ _EVALUATIONS = {
 _METRICS = {
     "accuracy": "",
     "macro_f1": "macro-F1",
-    "map": "mAP",
     "nmi": "NMI",
     "ari": "ARI",
+    "map": "mAP",
+    "rank": "RankMe",
     "i_nce": "I_NCE",
 }
 _PREFIXES: dict[str, Role] = {

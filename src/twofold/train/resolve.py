@@ -21,7 +21,15 @@ from twofold.views.recipes import for_size
 PRESET_BATCH = 256
 """Images a step for which a preset names its learning rate; it grows and shrinks with the batch."""
 
-USUAL_RATES = {"sgd": 0.06, "adam": 1e-3, "adamw": 1e-3, "lars": 0.3, "lars_out": 0.3, "larc": 0.3}
+USUAL_RATES = {
+    "sgd": 0.06,
+    "nesterov": 0.06,
+    "adam": 1e-3,
+    "adamw": 1e-3,
+    "lars": 0.3,
+    "lars_out": 0.3,
+    "larc": 0.3,
+}
 """For batches of 256, where another optimiser than the preset's is asked for: its rate is not for that."""
 
 
@@ -44,8 +52,8 @@ class Request:
         batch_size: Images a step, over all processes.
         micro_batch: Views that go through the encoder at once, for batches that do not fit into memory; the
             gradient is that of the whole batch, for one more forward pass. Batch norm sees the parts.
-        optimizer: sgd, adam, adamw, lars, lars_out or larc, instead of the method's own. For small batches
-            and short runs try adamw before LARS.
+        optimizer: sgd, nesterov, adam, adamw, lars, lars_out or larc, instead of the method's own. For small
+            batches and short runs try adamw before LARS.
         lr: Highest learning rate, as it is; a preset's own, and a usual one of an optimiser that is not the
             preset's, are scaled by the batch.
         weight_decay: Weight decay.
@@ -65,7 +73,7 @@ class Request:
     minutes: float | None = None
     batch_size: int | None = None
     micro_batch: int | None = None
-    optimizer: Literal["sgd", "adam", "adamw", "lars", "lars_out", "larc"] | None = None
+    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "lars", "lars_out", "larc"] | None = None
     lr: float | None = None
     weight_decay: float | None = None
     warmup: float | None = None
