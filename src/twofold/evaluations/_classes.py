@@ -75,7 +75,7 @@ def _plain(name: str) -> str:
     try:
         return f"{float(name):g}"
     except ValueError:
-        return "".join(letter for letter in name.casefold() if letter.isalnum())
+        return "".join(letter for letter in name.casefold() if letter.isalnum()) or name
 
 
 def _named(classes: Sequence[int], names: tuple[str, ...]) -> str:
