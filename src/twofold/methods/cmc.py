@@ -12,6 +12,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.colour_spaces import Space
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.bank import Bank, Partition
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
 from twofold.objectives.noise_contrastive import memory_loss, memory_scores
 from twofold.views.pretext_recipes import CROP_AND_FLIP
@@ -33,7 +34,8 @@ class CMC(Method):
             among the negatives (InfoNCE).
         temperature: tau.
         negatives: m, memories drawn for each image. Small data want fewer (1024).
-        dim: Length of the embeddings.
+        hidden: Units of a hidden layer of the heads; 0 for linear ones, the paper's, a list for any.
+        dim: Length of the embeddings; 0 for no heads.
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
 
@@ -53,6 +55,7 @@ class CMC(Method):
 
     banks: Any
     views = CROP_AND_FLIP
+    later = ("hidden",)
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",
@@ -85,6 +88,7 @@ class CMC(Method):
         loss: Literal["nce", "softmax"] = "nce",
         temperature: float = 0.07,
         negatives: int = 16384,
+        hidden: Hidden = 0,
         dim: int = 128,
         fill: bool = False,
     ) -> None:
@@ -93,10 +97,10 @@ class CMC(Method):
         self.temperature = temperature
         self.negatives = negatives
         self.fill = fill
-        self.dim = dim
         self.encoder = encoder = make_encoder(split={"space": space, "groups": [[*g] for g in groups]})
         self.widths = encoder.backbone.widths
-        self.projectors = nn.ModuleList(nn.Linear(width, dim) for width in self.widths)
+        self.dim = dim or self.widths[0]
+        self.projectors = nn.ModuleList(mlp(width, hidden, dim, norm=False) for width in self.widths)
         self.directions = list(permutations(range(len(self.widths)), 2))
         self.partitions: Any = nn.ModuleList(Partition() for _ in self.directions)
         synchronise(self)

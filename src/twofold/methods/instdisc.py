@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.bank import Bank, Partition
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
 from twofold.objectives.noise_contrastive import memory_loss, memory_scores
 from twofold.objectives.regression import cosine_regression
@@ -42,7 +43,8 @@ class InstDisc(Method):
         temperature: tau.
         negatives: m, memories drawn for each image.
         proximal: lambda, weight of the squared distance to the image's own memory; 0 for none.
-        dim: Length of v.
+        hidden: Units of a hidden layer of the head; 0 for a linear one, the paper's, a list for any.
+        dim: Length of v; 0 for no head, v = h.
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
 
@@ -66,6 +68,7 @@ class InstDisc(Method):
 
     bank: Bank
     views = recipes.single(recipes.A)
+    later = ("hidden",)
     presets: ClassVar = {
         "imagenet": IMAGENET,
         "cifar10": {**IMAGENET, "temperature": 0.1, "encoder": "resnet18"},
@@ -90,6 +93,7 @@ class InstDisc(Method):
         temperature: float = 0.07,
         negatives: int = 4096,
         proximal: float = 30.0,
+        hidden: Hidden = 0,
         dim: int = 128,
         fill: bool = False,
     ) -> None:
@@ -100,13 +104,14 @@ class InstDisc(Method):
         self.fill = fill
         self.proximal = proximal
         self.encoder = encoder = make_encoder()
-        self.projector = nn.Linear(encoder.width, dim)
+        self.dim = dim or encoder.width
+        self.projector = mlp(encoder.width, hidden, dim, norm=False)
         self.partition = Partition()
         synchronise(self)
 
     def setup(self, items: int, classes: int, steps: int) -> None:
         """A memory of every image."""
-        self.bank = Bank(items, self.projector.out_features)
+        self.bank = Bank(items, self.dim)
 
     def before_epoch(
         self, epoch: int, embed: Callable[[], Float[Tensor, "n d"]]

@@ -10,7 +10,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.bank import Bank, Partition
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
 from twofold.nn.patch_head import PatchHead, embed_patches
 from twofold.objectives.noise_contrastive import memory_loss, memory_scores
@@ -36,8 +36,8 @@ class PIRL(Method):
         temperature: tau.
         negatives: N, memories drawn for each image. Small data want fewer (1024).
         weight: lambda, of the patches; that of the image is ``1 - lambda``.
-        hidden: Units of a hidden layer of both heads; 0 for linear ones, the paper's.
-        dim: Length of the embeddings.
+        hidden: Units of a hidden layer of both heads; 0 for linear ones, the paper's, a list for any.
+        dim: Length of the embeddings; 0 for no heads: what is left is the layer that joins patches.
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
 
@@ -89,7 +89,7 @@ class PIRL(Method):
         temperature: float = 0.07,
         negatives: int = 32000,
         weight: float = 0.5,
-        hidden: int = 0,
+        hidden: Hidden = 0,
         dim: int = 128,
         fill: bool = False,
     ) -> None:
@@ -100,12 +100,9 @@ class PIRL(Method):
         self.fill = fill
         self.weight = weight
         self.encoder = encoder = make_encoder()
-
-        def head() -> nn.Module:
-            return mlp(encoder.width, hidden, dim, norm=False) if hidden else nn.Linear(encoder.width, dim)
-
-        self.projector = head()
-        self.jigsaw = PatchHead(head(), PATCHES, dim, dim)
+        width = dim or encoder.width
+        self.projector = mlp(encoder.width, hidden, dim, norm=False)
+        self.jigsaw = PatchHead(mlp(encoder.width, hidden, dim, norm=False), PATCHES, width, width)
         self.partition: Any = nn.ModuleList([Partition(), Partition()])
         synchronise(self)
 

@@ -52,6 +52,8 @@ class Request:
         batch_size: Images a step, over all processes.
         micro_batch: Views that go through the encoder at once, for batches that do not fit into memory; the
             gradient is that of the whole batch, for one more forward pass. Batch norm sees the parts.
+        freeze: Parts whose weights stay as they were drawn: projector, or [projector, prototypes]. What is
+            frozen still passes gradients on.
         optimizer: sgd, nesterov, adam, adamw, lars, lars_out or larc, instead of the method's own. For small
             batches and short runs try adamw before LARS.
         lr: Highest learning rate, as it is; a preset's own, and a usual one of an optimiser that is not the
@@ -73,6 +75,7 @@ class Request:
     minutes: float | None = None
     batch_size: int | None = None
     micro_batch: int | None = None
+    freeze: tuple[str, ...] | str | None = None
     optimizer: Literal["sgd", "nesterov", "adam", "adamw", "lars", "lars_out", "larc"] | None = None
     lr: float | None = None
     weight_decay: float | None = None
@@ -94,6 +97,7 @@ class Resolved:
     batch_size: int
     epochs: float | None
     minutes: float | None
+    freeze: list[str]
 
 
 def resolve(request: Request, source: Source, images: int, *, accelerator: bool) -> Resolved:
@@ -106,7 +110,8 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
     method = registry.find("methods", request.method)
     defaults = choose(source, accelerator=accelerator, size=request.size)
     preset = _preset(method, request.method, request.preset, defaults)
-    known = set(hyper_parameters(method))
+    usual = hyper_parameters(method)
+    known = set(usual)
 
     def pick(name: str, default: Any) -> Any:
         asked = getattr(request, name)
@@ -116,10 +121,13 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         if name not in known:
             raise UsageError(f"{request.method} has no hyper-parameter '{name}'{nearest(name, known)}")
     arguments = {
-        **hyper_parameters(method),
+        **usual,
         **{name: value for name, value in preset.items() if name in known},
         **request.arguments,
     }
+    for name in method.later:
+        if arguments[name] == usual[name]:
+            del arguments[name]
     for name, value in request.arguments.items():
         if isinstance(value, int | float) and value < 0:
             raise UsageError(f"--{name.replace('_', '-')} must be 0 or more, not {value}")
@@ -154,6 +162,7 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         batch_size=batch_size,
         epochs=epochs,
         minutes=minutes,
+        freeze=sorted({request.freeze} if isinstance(request.freeze, str) else {*(request.freeze or ())}),
     )
 
 
