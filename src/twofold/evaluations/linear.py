@@ -107,6 +107,11 @@ class Linear:
         }
         yield from _scores.of_predictions(embedded, "linear", classifier.predict(judge), protocol)
 
+    def strength(self, embedded: Embedded) -> float:
+        """The L2 strength that is selected."""
+        fit, _ = standardised(embedded.fit, embedded.fit[:1])
+        return self._select(fit, embedded.fit_labels, embedded.task).strength
+
     def _select(self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], task: Task) -> "_Candidate":
         held = torch.from_numpy(held_out(labels_of(task.fit), task.groups, task.seed)).to(features.device)
         shown = LogisticRegression(features[~held], labels[~held], len(task.classes))
