@@ -43,7 +43,7 @@ class Look:
 
     @property
     def spaces(self) -> dict[str, Callable[[Tensor], Tensor]]:
-        """What makes the embeddings of each space out of ``h``: itself, and ``z`` behind a projector of vectors."""
+        """What makes the embeddings of each space of ``h``: itself, ``z`` behind a projector of vectors."""
         found: dict[str, Callable[[Tensor], Tensor]] = {"h": lambda h: h}
         projector = self.parts.get("projector")
         if projector is not None and not any(isinstance(layer, nn.Conv2d) for layer in projector.modules()):
