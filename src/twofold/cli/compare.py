@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from twofold.cli._devices import add_devices, on_devices
 from twofold.cli._judged import add_judged, task_of
 from twofold.cli._protocols import add_protocols, protocols
 from twofold.cli._table import plain_console, print_scores
 from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.processes import is_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -31,10 +33,12 @@ def parser(words: Sequence[str]) -> "ArgumentParser":
         metavar="POINTS",
         help="a difference that would not matter, in percentage points",
     )
+    add_devices(parser)
     add_protocols(parser, words)
     return parser
 
 
+@on_devices
 def run(args: "Namespace") -> int:
     """Prints the figures, and of each pair the difference, its interval, its chance and what that means.
 
@@ -57,10 +61,11 @@ def run(args: "Namespace") -> int:
         task,
         evaluations,
         engine=Engine.start(),
-        screen=Screen(),
+        screen=Screen(speaks=is_first()),
         beside_floors=False,
     )
-    _print(judgement, None if args.margin is None else args.margin / 100)
+    if is_first():
+        _print(judgement, None if args.margin is None else args.margin / 100)
     return 0
 
 

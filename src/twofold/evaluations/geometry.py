@@ -1,13 +1,13 @@
 """How embeddings lie in space."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from twofold.core.errors import UsageError
 from twofold.core.evaluation import Artefact, Score
