@@ -147,6 +147,8 @@ def _noise(found: Sequence["Pair"]) -> list[str]:
             f"one seed of {', '.join(single)}: what is said covers the noise of the judged images alone, "
             "another seed may differ"
         )
+    if any(pair.seeds[0] == 1 < pair.seeds[1] and not pair.one_of_many for pair in found):
+        said.append("against what has no seeds, the interval covers other seeds, p the judged images alone")
     for (fewer, more), covers in {pair.seeds: pair.covers_seeds for pair in found}.items():
         if covers:
             said.append(f"{fewer} and {more} seeds: p also by dealing seeds out anew, of both the larger one")
