@@ -128,8 +128,8 @@ def test_the_options_of_each_protocol_are_flags(photos, tmp_path):
     asked = ["--evaluations", "knn,few-labels", "--knn.neighbours", "[7,3]", "--few-labels.draws", "2"]
     assert main([*words, *asked, "--few-labels.per-class=[1]"]) == 0
     protocols = [s["protocol"] for s in scores_in(tmp_path / "kept") if s["metric"] == "accuracy"]
-    assert [protocol.get("k") for protocol in protocols] == [7, 3, None]
-    assert protocols[2]["draws"] == 2
+    assert [protocol["k"] for protocol in protocols[:2]] == [7, 3]
+    assert {protocol["draws"] for protocol in protocols[2:]} == {2}
 
 
 def test_they_may_stand_in_a_file(photos, tmp_path):

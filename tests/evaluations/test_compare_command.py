@@ -51,6 +51,9 @@ def test_seeds_are_one_side(tmp_path, photos, make_run, capsys):
     assert said.count("1 - 2") == 2
     assert "3 and 3 seeds: the intervals cover other seeds, too; for a p below 5% they are too few" in said
     assert "it is 0.10 at least" in said
+    assert "against what has no seeds" not in said
+    assert main(["compare", *seeds, "pixels", "--evaluations", "knn"]) == 0
+    assert "against what has no seeds, the interval covers other seeds" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

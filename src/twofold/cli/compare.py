@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from twofold.cli._devices import add_devices, on_devices
 from twofold.cli._judged import add_judged, task_of
 from twofold.cli._protocols import add_protocols, protocols
 from twofold.cli._table import plain_console, print_scores
 from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.processes import is_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -31,10 +33,12 @@ def parser(words: Sequence[str]) -> "ArgumentParser":
         metavar="POINTS",
         help="a difference that would not matter, in percentage points",
     )
+    add_devices(parser)
     add_protocols(parser, words)
     return parser
 
 
+@on_devices
 def run(args: "Namespace") -> int:
     """Prints the figures, and of each pair the difference, its interval, its chance and what that means.
 
@@ -57,10 +61,11 @@ def run(args: "Namespace") -> int:
         task,
         evaluations,
         engine=Engine.start(),
-        screen=Screen(),
+        screen=Screen(speaks=is_first()),
         beside_floors=False,
     )
-    _print(judgement, None if args.margin is None else args.margin / 100)
+    if is_first():
+        _print(judgement, None if args.margin is None else args.margin / 100)
     return 0
 
 
@@ -142,6 +147,8 @@ def _noise(found: Sequence["Pair"]) -> list[str]:
             f"one seed of {', '.join(single)}: what is said covers the noise of the judged images alone, "
             "another seed may differ"
         )
+    if any(pair.seeds[0] == 1 < pair.seeds[1] and not pair.one_of_many for pair in found):
+        said.append("against what has no seeds, the interval covers other seeds, p the judged images alone")
     for (fewer, more), covers in {pair.seeds: pair.covers_seeds for pair in found}.items():
         if covers:
             said.append(f"{fewer} and {more} seeds: p also by dealing seeds out anew, of both the larger one")

@@ -66,6 +66,11 @@ class Pair:
         return fewer, more
 
     @property
+    def one_of_many(self) -> bool:
+        """Whether of one of both nothing is known about what other seeds would give."""
+        return self.one.one_of_many or self.other.one_of_many
+
+    @property
     def covers_seeds(self) -> bool:
         """Whether enough seeds were run for a claim about others."""
         return min(self.seeds) >= _ENOUGH_SEEDS and paired.least_permutation_p(*self.seeds) < SIGNIFICANT
@@ -82,7 +87,7 @@ class Pair:
         if margin is None or not -margin < self.difference.low <= self.difference.high < margin:
             return words
         equivalent = f"equivalent within ± {100 * margin:g} points"
-        if self.one.one_of_many or self.other.one_of_many:
+        if self.one_of_many:
             equivalent += " on these images"
         return f"{words}, yet {equivalent}" if apart else equivalent
 
@@ -121,9 +126,9 @@ def _side(name: str, same: Sequence[Score], seeded: bool) -> Side:
 
 def _pair(one: Side, other: Side) -> Pair:
     difference = paired.paired_difference(one.per_image, other.per_image)
-    if not (one.one_of_many or other.one_of_many):
-        difference = paired.over_seeds(difference, one.values, other.values)
     pair = Pair(one, other, difference, paired.sign_flip_p(one.per_image, other.per_image))
-    if not pair.covers_seeds:
-        return pair
-    return replace(pair, p=max(pair.p, paired.permutation_p(one.values, other.values)))
+    if not pair.one_of_many:
+        pair = replace(pair, difference=paired.over_seeds(difference, one.values, other.values))
+    if pair.covers_seeds:
+        pair = replace(pair, p=max(pair.p, paired.permutation_p(one.values, other.values)))
+    return pair
