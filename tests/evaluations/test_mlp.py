@@ -20,7 +20,7 @@ def ring(embedded):
     return given._replace(fit=side(given.fit_labels, 1), judge=side(given.judge_labels, 2))
 
 
-def test_it_finds_what_no_plane_parts(embedded, monkeypatch):
+def test_it_finds_what_no_plane_parts(embedded):
     given = ring(embedded)
     wide = given._replace(  # two hidden units are too few for a ring
         fit=torch.cat([given.fit, given.fit.flip(1), -given.fit], dim=1),

@@ -18,7 +18,7 @@ from twofold.evaluations._logistic import LinearClassifier, LogisticRegression
 from twofold.evaluations._standardise import standardised
 from twofold.evaluations._task import Embedded, Task, labels_of
 
-_PATIENCE = 2
+_USUAL_PATIENCE = 2
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,9 @@ class Linear:
 
     Args:
         strengths: L2 strengths to select from: ``mean cross-entropy + strength / 2 * |W|^2``, which is
-            scikit-learn's ``C = 1 / (images * strength)``. Tried from the strongest on, until two in a
-            row are no better.
+            scikit-learn's ``C = 1 / (images * strength)``. Tried from the strongest on, until some in a row
+            are no better.
+        patience: How many; None tries all.
         family: Whose optimiser, rate, batch, schedule, weight decay and length are taken.
         epochs: Length of a family's training in passes over the images, instead of its own.
         augmented: Whether a family's classifier sees random crops, mirrored or not, through the encoder, as
@@ -45,6 +46,7 @@ class Linear:
     """
 
     strengths: tuple[float, ...] = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+    patience: int | None = _USUAL_PATIENCE
     family: FamilyName | None = None
     epochs: int | None = None
     augmented: bool = False
@@ -101,6 +103,7 @@ class Linear:
         classifier = everything.fit(chosen.strength, chosen.classifier)
         protocol = {
             "strengths": list(self.strengths),
+            **({} if self.patience == _USUAL_PATIENCE else {"patience": self.patience}),
             "selected": f"L2 strength, on a held-out fifth of the fitted images (seed {seed})",
             **embedded.protocol,
             _scores.FOUND: {"strength": chosen.strength, "held_out_accuracy": chosen.accuracy},
@@ -121,7 +124,7 @@ class Linear:
             right = classifier.predict(features[held]) == labels[held]
             tried.append(_Candidate(strength, classifier, right.double().mean().item()))
             best = max(tried, key=lambda candidate: candidate.accuracy)
-            if tried.index(best) + _PATIENCE < len(tried):
+            if self.patience is not None and tried.index(best) + self.patience < len(tried):
                 break
         return best
 

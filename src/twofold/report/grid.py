@@ -26,6 +26,7 @@ _EVALUATIONS = {
 _METRICS = {
     "accuracy": "",
     "macro_f1": "macro-F1",
+    "score": "",
     "nmi": "NMI",
     "ari": "ARI",
     "map": "mAP",

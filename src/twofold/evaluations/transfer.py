@@ -1,0 +1,103 @@
+"""Transfer to other data sets."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from twofold.core.errors import UsageError
+from twofold.core.evaluation import Score
+from twofold.data import open_source
+from twofold.evaluations._task import Embedded, make_task
+from twofold.evaluations.finetune import Finetune
+from twofold.evaluations.linear import Linear
+from twofold.metrics.intervals import Estimate
+
+STRENGTHS = tuple(float(strength) for strength in np.logspace(5, -6, 45))
+"""Of Kornblith et al.: 45 from 1e-6 to 1e5, even on a logarithmic scale."""
+
+MEAN_PER_CLASS = ("aircraft", "caltech101", "flowers102", "oxford_pets")
+"""Data sets whose figure is the mean of the classes' recalls; of all others it is the accuracy."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Transfer: what the encoder is worth on other data sets, by logistic regression, or trained further.
+
+    The protocol of Kornblith et al. (CVPR 2019, arXiv:1805.08974) and the papers since, on whichever data
+    sets are at hand: of theirs Food-101, CIFAR-10, CIFAR-100, DTD, Pets and Flowers are known by name; others
+    are named by their folder or archive. Features of the evaluation view; multinomial logistic regression by
+    L-BFGS; the strength of its penalty is chosen from 45 on a fifth of the training images, and all of them
+    are fitted again. It is judged once, on ``test``, else on ``val``, else on a held-out fifth. The figure of
+    a data set is its usual one: mean per class for Pets and Flowers (Aircraft, Caltech-101), else accuracy.
+    The 11-point mAP of VOC 2007 is missing: images would need several labels each.
+
+    Args:
+        data: The data sets: names, folders or archives.
+        finetune: Whether each network is also trained on each of them, as ``finetune`` does: one with
+            weights further, a random one from scratch.
+    """
+
+    shown: ClassVar[tuple[str, ...]] = ("score",)
+    needs_labels: ClassVar[bool] = False
+
+    data: tuple[str, ...] = ()
+    finetune: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses to judge on nothing.
+
+        Raises:
+            UsageError: If no data set is named.
+        """
+        if not self.data:
+            raise UsageError('transfer: say to which data, --transfer.data "[cifar10,photos.zip]"')
+
+    def __call__(self, embedded: Embedded) -> Iterator[Score]:
+        """A figure of each data set by each arm."""
+        linear = Linear(strengths=STRENGTHS, patience=None)
+        for name in self.data:
+            there = self._embedded(embedded, name)
+            yield _usual(list(linear(there)), there, "linear")
+            if self.finetune and (tuned := list(Finetune()(there))):
+                yield _usual(tuned, there, "finetune")
+
+    def _embedded(self, embedded: Embedded, name: str) -> Embedded:
+        """The same subject on another data set."""
+        look = embedded.look
+        task = make_task(open_source(name, progress=False), seed=embedded.task.seed)
+        with look.screen.bar(task.protocol["data"], len(task.fit) + len(task.judge)) as advance:
+            fit, judge = (look.features(images, advance=advance) for images in (task.fit, task.judge))
+        own = {key: value for key, value in embedded.protocol.items() if key not in embedded.task.protocol}
+        return Embedded(embedded.subject, task, fit, judge, {**task.protocol, **own}, look)
+
+
+def _usual(scores: list[Score], there: Embedded, arm: str) -> Score:
+    """The figure that the data set is known by."""
+    data, accuracy = there.task.protocol["data"], scores[0]
+    estimate, measure = Estimate(accuracy.value, accuracy.low, accuracy.high), "accuracy"
+    if any(name in data.lower() for name in MEAN_PER_CLASS):
+        estimate = _mean([one for one in scores if one.metric.startswith("recall/")])
+        measure, accuracy = "mean recall of the classes", replace(accuracy, per_image=None)
+    protocol = {"to": data, "arm": arm, "measure": measure, **accuracy.protocol}
+    return replace(
+        accuracy,
+        evaluation="transfer",
+        metric="score",
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        protocol=protocol,
+    )
+
+
+def _mean(recalls: Sequence[Score]) -> Estimate:
+    """Of the classes, each judged on images of its own."""
+    value = sum(one.value for one in recalls) / len(recalls)
+    below, above = (
+        math.hypot(*(one.value - end(one) for one in recalls)) / len(recalls)
+        for end in (lambda one: one.low, lambda one: one.high)
+    )
+    return Estimate(value, value - below, value + above)

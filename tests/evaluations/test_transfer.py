@@ -1,0 +1,83 @@
+"""Transfer to other data sets."""
+
+import numpy as np
+import pytest
+from torch import nn
+
+from twofold.core.errors import UsageError
+from twofold.evaluations._logistic import LogisticRegression
+from twofold.evaluations.linear import Linear
+from twofold.evaluations.transfer import STRENGTHS, Transfer
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TWOFOLD_CACHE", str(tmp_path / "cache"))
+
+
+def data(path, counts, seed=0):
+    """Noise, brighter in one class; so many images of each class, as many again to judge."""
+    random = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    sides = {}
+    for split in ("train", "test"):
+        pixels = random.integers(0, 160, (len(labels), 4, 4, 3)) + 12 * labels[:, None, None, None]
+        sides |= {f"{split}_images": pixels.clip(0, 255).astype(np.uint8), f"{split}_labels": labels}
+    np.savez(path, **sides)
+    return str(path)
+
+
+@pytest.fixture
+def given(embedded):
+    made = embedded()
+    return made._replace(look=made.look.__class__(nn.Flatten().eval(), 4, 3, made.look.engine))
+
+
+def test_the_strengths_are_the_papers():
+    assert len(STRENGTHS) == 45
+    assert STRENGTHS[0] == pytest.approx(1e5) and STRENGTHS[-1] == pytest.approx(1e-6)
+    ratios = np.divide(STRENGTHS[1:], STRENGTHS[:-1])
+    assert ratios == pytest.approx(ratios[0])
+
+
+def test_each_data_set_gets_a_figure_by_its_own_labels(given, tmp_path):
+    names = [data(tmp_path / f"{name}.npz", (40, 40), seed) for seed, name in enumerate(("one", "two"))]
+    scores = list(Transfer(data=tuple(names))(given))
+    assert [score.protocol["to"] for score in scores] == ["one", "two"]
+    assert all(score.value > 0.6 and score.low < score.value < score.high for score in scores)
+    assert scores[0].protocol["split"] == "fitted on train, judged on test"
+    assert scores[0].value != scores[1].value
+    assert "held-out fifth of the fitted images" in scores[0].protocol["selected"]
+
+
+def test_pets_and_flowers_are_judged_class_by_class(given, tmp_path):
+    uneven = (300, 60)
+    accuracy, mean = (
+        next(Transfer(data=(data(tmp_path / f"{name}.npz", uneven),))(given))
+        for name in ("any", "flowers102")
+    )
+    assert (accuracy.protocol["measure"], mean.protocol["measure"]) == (
+        "accuracy",
+        "mean recall of the classes",
+    )
+    assert mean.value < accuracy.value  # the small class is the harder one
+    assert mean.high - mean.low > accuracy.high - accuracy.low
+
+
+@pytest.mark.parametrize("patience", [2, None])
+def test_all_strengths_are_tried_where_patience_has_no_end(embedded, monkeypatch, patience):
+    tried, real = [], LogisticRegression.fit
+    monkeypatch.setattr(LogisticRegression, "fit", lambda *of: tried.append(of[1]) or real(*of))
+    accuracy = next(Linear(strengths=STRENGTHS, patience=patience)(embedded(distance=6.0)))
+    assert (len(tried) == 46) == (patience is None)  # and the chosen one once more
+    assert ("patience" in accuracy.protocol) == (patience is None)
+
+
+def test_no_data_is_a_misuse():
+    with pytest.raises(UsageError, match="to which data"):
+        Transfer()
+
+
+def test_raw_pixels_have_no_fine_tuned_arm(given, tmp_path):
+    scores = list(Transfer(data=(data(tmp_path / "one.npz", (20, 20)),), finetune=True)(given))
+    assert [score.protocol["arm"] for score in scores] == ["linear"]
