@@ -271,7 +271,9 @@ def evaluate(record: dict[str, Any]) -> str:
 def kill(rows: list[dict[str, Any]]) -> str:
     """What was hit, and whether anything was lost."""
     row = rows[0]
-    hit = ", ".join(f"{number} {what}" for what, number in sorted(row["kills"].items()))
+    late = row["kills"].get("nothing, it was over", 0)
+    hits = {what: number for what, number in sorted(row["kills"].items()) if not what.startswith("nothing")}
+    hit = ", ".join(f"{number} {what}" for what, number in hits.items())
     lines = [
         "## Killed and resumed",
         "",
@@ -279,8 +281,8 @@ def kill(rows: list[dict[str, Any]]) -> str:
         "",
     ]
     lines += [
-        f"{sum(row['kills'].values())} times `kill -9` at random moments of {row['trainings']} trainings of "
-        f"{row['steps']} steps, in {row['seconds']} seconds. What was hit: {hit}.",
+        f"{sum(hits.values())} times `kill -9` at random moments of {row['trainings']} trainings of "
+        f"{row['steps']} steps, in {row['seconds']} seconds; {late} more came too late. What was hit: {hit}.",
         "Ended with the weights, optimiser state and log of a training that nobody disturbed, bit for bit: "
         f"{row['identical']} of {row['trainings']}.",
     ]

@@ -23,6 +23,7 @@ LINKS = [
         "CHANGELOG.md",
         "docs/index.md",
         "docs/methods/index.md",
+        "docs/evaluations.md",
         "docs/views.md",
         "docs/safety.md",
         "docs/watching.md",
@@ -58,6 +59,23 @@ def test_pages_of_methods_are_those_that_are_made():
     spec.loader.exec_module(made)
     there = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs/methods").glob("*.md")}
     assert there == made.pages(), "run: python docs/methods.py"
+
+
+def test_the_page_of_evaluations_is_the_one_that_is_made(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    spec = importlib.util.spec_from_file_location("page_of_evaluations", ROOT / "docs/evaluations.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    text = (ROOT / "docs/evaluations.md").read_text(encoding="utf-8")
+    assert text == made.page(text), "run: python docs/evaluations.py"
+
+
+def test_commands_on_the_page_of_evaluations_name_what_there_is():
+    text = (ROOT / "docs/evaluations.md").read_text(encoding="utf-8").partition("<!--")[0]
+    asked = {name for some in re.findall(r"--evaluations ([\w,]+)", text) for name in some.split(",")}
+    recommended = set(re.findall(r"\| `(\w+)`", text))
+    assert asked | recommended <= set(registry.names("evaluations"))
+    assert len(recommended) > 5
 
 
 def test_every_method_tells_its_traps():

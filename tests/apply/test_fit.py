@@ -11,14 +11,14 @@ import torch
 
 import twofold
 from colours import COLOURS, make_images, make_run
-from twofold.apply import finetune
 from twofold.apply.classifier import Classifier, load_classifier
 from twofold.apply.fit import Wish, fit_classifier
-from twofold.apply.head import fit_linear
 from twofold.apply.predict import Prediction, Summary, predict, write_csv
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.data.opening import open_with_store, settings_from
 from twofold.data.screen import Screen
+from twofold.evaluations import _finetune
+from twofold.evaluations._head import fit_linear
 from twofold.evaluations._subjects import resolve
 from twofold.evaluations._task import make_task
 from twofold.train.engine import Engine
@@ -54,7 +54,7 @@ def fitted(place: Path, wish: Wish, data: str = "images", labels: str = "auto") 
 
 @pytest.fixture
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finetune, "_FEWEST_STEPS", 6)
+    monkeypatch.setattr(_finetune, "FEWEST_STEPS", 6)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import torch
 import twofold
 from colours import COLOURS, make_encoder, make_images, make_run
 from twofold.cli import main
-from twofold.nn.deep_head import deep_head
+from twofold.nn.heads import mlp
 from twofold.nn.weights import save_parts
 
 
@@ -72,7 +72,7 @@ def test_fit_writes_where_it_is_told(classifier: Path) -> None:
 
 
 def test_fit_keeps_the_first_layer_of_the_head(place: Path, tmp_path: Path, refused) -> None:
-    encoder, head = make_encoder(), deep_head(32, 12, 4).eval()
+    encoder, head = make_encoder(), mlp(32, 12, 4, depth=2).eval()
     run = make_run(tmp_path / "run", encoder)
     words = ["fit", str(run), "--data", str(place / "images"), "--from-head"]
     assert "no projection head" in refused(2, *words, "1")

@@ -122,3 +122,16 @@ def test_devices_beside_torchrun_are_a_misuse(
 def test_not_even_one_device_is_a_misuse(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pretrain", str(images), "--devices", "0"]) == 2
     assert "1 or more" in capsys.readouterr().err
+
+
+def test_two_processes_judge_and_tell_once(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
+    np.savez(tmp_path / "data.npz", images=pixels, labels=np.arange(40) % 2)
+    words = ["pixels", "--data", str(tmp_path / "data.npz"), "--out", str(tmp_path / "out")]
+    judging = started("evaluate", *words, "--evaluations", "knn", "--devices", "2")
+    out, err = judging.communicate(timeout=240)
+    assert judging.returncode == 0, err
+    assert out.count("pixels ") == 1 and out.count("scores  ") == 1
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert {score["subject"] for score in scores} == {"pixels"}

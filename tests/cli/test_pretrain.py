@@ -50,6 +50,32 @@ def test_a_dry_run_prints_the_resolved_spec_and_writes_nothing(images, capsys, t
     assert not (tmp_path / "runs").exists()
 
 
+def test_any_head_by_flags(images, capsys):
+    words = ["pretrain", str(images), "--epochs", "2", "--batch-size", "8", "--dry-run"]
+
+    def spec(*flags):
+        assert main([*words, *flags]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    deep = spec("--hidden", "[24, 12]", "--dim", "6", "--freeze", "projector")
+    assert deep["method"]["arguments"]["hidden"] == [24, 12]
+    assert deep["freeze"] == ["projector"]
+    assert spec("--hidden", "0")["method"]["arguments"]["hidden"] == 0
+    assert spec("--method", "byol", "--freeze", "[projector, predictor]")["freeze"] == [
+        "predictor",
+        "projector",
+    ]
+    assert main([*words, "--hidden", "few"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_misspelt_part_is_told_before_anything_is_written(images, capsys, tmp_path):
+    words = ["pretrain", str(images), "--epochs", "2", "--batch-size", "8", "--out", str(tmp_path / "runs")]
+    assert main([*words, "--encoder", "resnet18_w4", "--freeze", "projektor"]) == 2
+    assert "did you mean 'projector'?" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_yaml_and_flags_say_the_same_and_flags_win(images, capsys, tmp_path):
     config = tmp_path / "run.yaml"
     config.write_text("method: moco_v2\nepochs: 2\nbatch_size: 8\ntemperature: 0.4\nqueue: 64\n")
@@ -198,7 +224,7 @@ def test_views_larger_than_usual_are_made_of_images_stored_larger():
         (["--batch-size", "2.5"], "--batch-size 2.5: it has to be a whole number"),
         (
             ["--optimizer", "sdg"],
-            "--optimizer sdg: it has to be one of sgd, adam, adamw, lars, lars_out, larc",
+            "--optimizer sdg: it has to be one of sgd, nesterov, adam, adamw, lars, lars_out, larc",
         ),
         (["--precision", "fp8"], "--precision fp8: it has to be one of auto, fp32, bf16"),
         (["--config", "none.yaml"], "--config: file does not exist"),

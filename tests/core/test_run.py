@@ -1,5 +1,6 @@
 """A run folder that was killed at a bad moment, or that somebody has damaged."""
 
+import dataclasses
 import json
 
 import pytest
@@ -30,6 +31,13 @@ def test_a_folder_that_was_killed_before_its_spec_was_written_is_no_run_yet(tmp_
         RunFolder.create(tmp_path, RUN, {})
 
 
+def test_what_is_not_used_has_no_part_in_the_key():
+    """Keys of runs that were made before it could be used stay what they are."""
+    assert RUN.key == "f3c4b943"
+    keys = {dataclasses.replace(RUN, **used).key for used in ({"micro_batch": 2}, {"freeze": ["projector"]})}
+    assert len(keys | {RUN.key}) == 3
+
+
 @pytest.mark.parametrize(
     "torn", ['{"step": 3, "lo', "[3]", '{"loss": 1}', '{"step": "3"}', "[" * 100_000, "\0"]
 )
@@ -43,7 +51,15 @@ def test_the_log_is_read_and_cut_up_to_what_is_damaged(torn, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("part", "value"), [("steps", "many"), ("steps", True), ("steps", None), ("method", []), ("epochs", "2")]
+    ("part", "value"),
+    [
+        ("steps", "many"),
+        ("steps", True),
+        ("steps", None),
+        ("method", []),
+        ("epochs", "2"),
+        ("freeze", "projector"),
+    ],
 )
 def test_a_spec_that_makes_no_sense_names_what(part, value, tmp_path):
     folder = RunFolder.create(tmp_path, RUN, {})

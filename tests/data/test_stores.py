@@ -64,3 +64,15 @@ def test_a_damaged_store_is_of_no_use(cache: Path) -> None:
     for index in (cache / "stores").glob("new-*/index.npz"):
         index.write_bytes(b"no")
     assert names(prune(kept_in(cache), unused_days=None, everything=False)) == {"gone", "new"}
+
+
+def test_an_index_that_says_it_is_packed_in_an_unknown_way_is_of_no_use(cache: Path) -> None:
+    for index in (cache / "stores").glob("new-*/index.npz"):
+        content = bytearray(index.read_bytes())
+        for signature, method in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+            start = content.find(signature)
+            while start >= 0:
+                content[start + method] = 77
+                start = content.find(signature, start + 4)
+        index.write_bytes(content)
+    assert names(prune(kept_in(cache), unused_days=None, everything=False)) == {"gone", "new"}

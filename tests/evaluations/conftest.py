@@ -1,15 +1,20 @@
 """Small data sets with labels, and features of them."""
 
 import dataclasses
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from twofold.core.run import Run
 from twofold.core.source import Source
 from twofold.evaluations._look import Look
 from twofold.evaluations._task import Embedded, Task, make_task
+from twofold.nn.encoder import Encoder
+from twofold.nn.weights import save_encoder
 from twofold.train.engine import Engine
 
 
@@ -116,3 +121,43 @@ def seen(source, engine):
 def engine():
     """The CPU in float32."""
     return Engine(torch.device("cpu"), "fp32", 1)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Two classes of tiny images, told apart by brightness, in train and test."""
+    root = tmp_path_factory.mktemp("photos")
+    random = np.random.default_rng(0)
+    for split, count in (("train", 20), ("test", 10)):
+        for number, name in enumerate(("dark", "light")):
+            folder = root / split / name
+            folder.mkdir(parents=True)
+            for row in range(count):
+                pixels = random.integers(0, 90, (8, 8, 3)) + 120 * number
+                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{row}.png")
+    return root
+
+
+@pytest.fixture
+def make_run():
+    """Makes the folder of a finished run whose encoder is untrained."""
+
+    def make(folder, data, seed=0, **changes):
+        torch.manual_seed(seed)
+        encoder = Encoder("resnet18_w4", size=8)
+        method = {"name": "simclr", "revision": 1, "arguments": {}}
+        about = {
+            "name": "photos",
+            "fingerprint": "f1",
+            "images": 40,
+            "open": {"data": str(data), "labels": "auto"},
+        }
+        made = dataclasses.replace(
+            Run(method, encoder.spec, about, {}, 8, {}, 4, 1, 1.0, seed, "fp32"), **changes
+        )
+        folder.mkdir()
+        (folder / "spec.json").write_text(json.dumps(dataclasses.asdict(made)))
+        save_encoder(encoder, folder / "encoder.safetensors")
+        return folder
+
+    return make

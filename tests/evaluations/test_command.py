@@ -1,35 +1,15 @@
 """``twofold evaluate`` from the command line to ``scores.json``."""
 
-import dataclasses
 import json
 import sys
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from twofold import evaluations
 from twofold.cli import main
 from twofold.core import registry
-from twofold.core.run import Run
-from twofold.nn.encoder import Encoder
-from twofold.nn.weights import save_encoder
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    """Two classes of tiny images, told apart by brightness, in train and test."""
-    root = tmp_path_factory.mktemp("photos")
-    random = np.random.default_rng(0)
-    for split, count in (("train", 20), ("test", 10)):
-        for number, name in enumerate(("dark", "light")):
-            folder = root / split / name
-            folder.mkdir(parents=True)
-            for row in range(count):
-                pixels = random.integers(0, 90, (8, 8, 3)) + 120 * number
-                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{row}.png")
-    return root
 
 
 @pytest.fixture(autouse=True)
@@ -86,20 +66,8 @@ def postcard(tmp_path_factory):
     registry._files.cache_clear()
 
 
-def make_run(folder, data, seed=0, name="photos"):
-    torch.manual_seed(seed)
-    encoder = Encoder("resnet18_w4", size=8)
-    method = {"name": "simclr", "revision": 1, "arguments": {}}
-    about = {"name": name, "fingerprint": "f1", "images": 40, "open": {"data": str(data), "labels": "auto"}}
-    made = Run(method, encoder.spec, about, {}, 8, {}, 4, 1, 1.0, seed, "fp32")
-    folder.mkdir()
-    (folder / "spec.json").write_text(json.dumps(dataclasses.asdict(made)))
-    save_encoder(encoder, folder / "encoder.safetensors")
-    return folder
-
-
 @pytest.fixture
-def run(tmp_path, photos):
+def run(tmp_path, photos, make_run):
     return make_run(tmp_path / "a-run", photos)
 
 
@@ -160,8 +128,8 @@ def test_the_options_of_each_protocol_are_flags(photos, tmp_path):
     asked = ["--evaluations", "knn,few-labels", "--knn.neighbours", "[7,3]", "--few-labels.draws", "2"]
     assert main([*words, *asked, "--few-labels.per-class=[1]"]) == 0
     protocols = [s["protocol"] for s in scores_in(tmp_path / "kept") if s["metric"] == "accuracy"]
-    assert [protocol.get("k") for protocol in protocols] == [7, 3, None]
-    assert protocols[2]["draws"] == 2
+    assert [protocol["k"] for protocol in protocols[:2]] == [7, 3]
+    assert {protocol["draws"] for protocol in protocols[2:]} == {2}
 
 
 def test_they_may_stand_in_a_file(photos, tmp_path):
@@ -267,11 +235,11 @@ def test_stopped_in_the_middle_the_scores_of_who_is_done_with_are_kept(run, post
     assert "stopped" in capsys.readouterr().err
 
 
-def test_runs_that_differ_in_the_seed_alone_get_a_row_with_mean_and_spread(tmp_path, photos, capsys):
+def test_runs_that_differ_in_the_seed_alone_get_a_row_with_mean_and_spread(
+    tmp_path, photos, make_run, capsys
+):
     runs = [make_run(tmp_path / f"run{seed}", photos, seed) for seed in range(3)]
-    runs.append(make_run(tmp_path / "other", photos, name="photos"))
-    spec = json.loads((runs[-1] / "spec.json").read_text())
-    (runs[-1] / "spec.json").write_text(json.dumps({**spec, "epochs": 1.0, "steps": 2}))
+    runs.append(make_run(tmp_path / "other", photos, steps=2))
     assert main(["evaluate", *map(str, runs), "--evaluations", "knn", "--knn.neighbours", "[3]"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (mean,) = [line for line in lines if "mean of 3 seeds" in line]

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from twofold.core.errors import TwofoldError
-from twofold.evaluations.few_labels import FewLabels, draws
+from twofold.core.errors import TwofoldError, UsageError
+from twofold.data.places import cache_root
+from twofold.evaluations._label_lists import draws
+from twofold.evaluations.few_labels import FewLabels
 
 
 def test_a_draw_has_so_many_images_of_each_class():
@@ -33,8 +35,8 @@ def test_every_subject_sees_the_same_draws(embedded):
     for width in (8, 32):
         given = embedded(width=width)
         seen.append([])
-        list(FewLabels(draws=5).scores("a subject", given.task, watched, {}))
-    assert len(seen[0]) == 10
+        list(FewLabels(draws=5, shares=(0.1,)).scores("a subject", given.task, watched, {}))
+    assert len(seen[0]) == 15
     assert all((one == other).all() for one, other in zip(*seen, strict=True))
 
 
@@ -49,7 +51,9 @@ def test_any_trainer_is_scored_on_its_draws(embedded):
         answers[: next(wrong)] += 1
         return answers
 
-    (score,) = FewLabels(per_class=(2,), draws=3).scores("scratch", given.task, trainer, {"how": "scratch"})
+    (score,) = FewLabels(per_class=(2,), shares=(), draws=3).scores(
+        "scratch", given.task, trainer, {"how": "scratch"}
+    )
     assert score.subject == "scratch"
     assert score.value == pytest.approx(0.8)
     assert score.protocol["found"]["values"] == pytest.approx([0.9, 0.8, 0.7])
@@ -61,7 +65,7 @@ def test_any_trainer_is_scored_on_its_draws(embedded):
 
 def test_more_labels_and_better_features_help(embedded):
     def accuracies(distance):
-        few = FewLabels(per_class=(1, 10, 50), draws=5)
+        few = FewLabels(per_class=(1, 10, 50), shares=(), draws=5)
         return [score.value for score in few(embedded(distance=distance))]
 
     poor, good = accuracies(1.0), accuracies(6.0)
@@ -76,7 +80,7 @@ def test_labels_that_are_not_drawn_are_not_used(embedded):
     labels = given.task.fit.labels
     (rows,) = draws(labels, 2, 1, seed=0)
     hidden = np.random.default_rng(1).permutation(labels)
-    probe = FewLabels(per_class=(2,), draws=1)
+    probe = FewLabels(per_class=(2,), shares=(), draws=1)
     (seen,) = probe(given)
 
     def blind(wanted):
@@ -96,3 +100,39 @@ def test_a_class_with_too_few_images_is_named(embedded):
     given = embedded(count=24, classes=4)
     with pytest.raises(TwofoldError, match=r"10 labelled images of each class.*'class 0' has 6"):
         list(FewLabels(per_class=(1, 10))(given))
+
+
+def test_shares_stand_beside_numbers(embedded):
+    numbered = FewLabels(per_class=(3,), shares=(0.05, 0.5), draws=4)(embedded(count=400))
+    one, few, half = numbered
+    assert one.protocol["per_class"] == 3
+    assert [score.protocol["share"] for score in (few, half)] == [0.05, 0.5]
+    assert "per_class" not in few.protocol
+    assert len(half.protocol["found"]["values"]) == 4
+    assert half.value > few.value
+
+
+def test_lists_that_were_kept_give_the_same_figures(embedded, tmp_path, monkeypatch):
+    monkeypatch.setenv("TWOFOLD_CACHE", str(tmp_path))
+    given = embedded()
+    drawn = list(FewLabels(per_class=(2,), shares=(0.1,), draws=3)(given))
+    kept = cache_root() / drawn[0].protocol["found"]["kept"]
+    read = list(FewLabels(lists=str(kept.parent))(given))
+    assert [score.protocol["lists"] for score in read] == ["per_class-2", "share-0.1"]
+    values = [score.protocol["found"]["values"] for score in drawn]
+    assert [score.protocol["found"]["values"] for score in read] == values
+    assert all(score.protocol["draws"] == 3 for score in read)
+
+
+def test_other_lists_are_another_figure(embedded, tmp_path):
+    def digest(number):
+        (tmp_path / "mine.txt").write_text("".join(f"{row + number}.png\n" for row in range(4)))
+        return next(FewLabels(lists=str(tmp_path))(embedded())).protocol["digest"]
+
+    assert digest(0) == digest(0) != digest(4)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 10.0])
+def test_what_is_no_share_is_refused(share):
+    with pytest.raises(UsageError, match="above 0 and at most 1"):
+        FewLabels(shares=(share,))

@@ -12,7 +12,11 @@ from twofold.evaluations.linear import Linear
 from twofold.nn.encoder import Encoder, public_weights
 from twofold.nn.weights import save_encoder
 
-PROTOCOLS = (Knn(neighbours=(5,)), Linear(strengths=(0.1, 0.01)), FewLabels(per_class=(1,), draws=3))
+PROTOCOLS = (
+    Knn(neighbours=(5,)),
+    Linear(strengths=(0.1, 0.01)),
+    FewLabels(per_class=(1,), shares=(), draws=3),
+)
 
 
 @pytest.fixture

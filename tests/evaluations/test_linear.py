@@ -6,6 +6,7 @@ import torch
 from sklearn.linear_model import LogisticRegression as SlowRegression
 from sklearn.preprocessing import StandardScaler
 
+from twofold.core.errors import UsageError
 from twofold.evaluations._standardise import standardised
 from twofold.evaluations.linear import Linear
 
@@ -103,3 +104,66 @@ def test_the_strength_is_not_chosen_on_other_frames_of_the_same_scene(embedded):
 
     assert held_out_accuracy(None) == 1.0
     assert held_out_accuracy(tuple(str(number) for number in range(scenes) for _ in range(frames))) < 0.7
+
+
+def test_a_family_is_recorded_and_selects_nothing(embedded):
+    accuracy = by_metric(Linear(family="swav", epochs=3)(embedded()))["accuracy"]
+    assert accuracy.value > 0.5
+    protocol = accuracy.protocol
+    assert (protocol["family"], protocol["epochs"], protocol["batch_size"]) == ("swav", 3, 256)
+    assert protocol["optimizer"]["lr"] == pytest.approx(0.3)
+    assert "selected" not in protocol
+    assert "strengths" not in protocol
+
+
+def test_a_family_that_takes_large_batches_takes_all_of_few_images(embedded):
+    protocol = by_metric(Linear(family="simclr", epochs=2)(embedded(count=128)))["accuracy"].protocol
+    assert protocol["batch_size"] == 128
+    assert protocol["optimizer"]["lr"] == pytest.approx(0.05)
+
+
+def test_a_family_sees_features_as_they_are(embedded):
+    """Longer ones learn as with a higher rate, and a constant added to all is in the way."""
+    given = embedded()
+    plain, long, moved = (
+        by_metric(Linear(family="vicreg", epochs=5)(given._replace(fit=fit, judge=judge)))["accuracy"]
+        for fit, judge in (
+            (given.fit, given.judge),
+            (30 * given.fit, 30 * given.judge),
+            (given.fit + 30, given.judge + 30),
+        )
+    )
+    assert long.value != plain.value
+    assert moved.value < plain.value
+
+
+def test_without_a_family_the_record_is_as_it_was(embedded):
+    protocol = by_metric(Linear()(embedded()))["accuracy"].protocol
+    assert list(protocol)[:2] == ["strengths", "selected"]
+    assert not {"family", "epochs", "augmented", "optimizer"} & set(protocol)
+
+
+def test_a_family_on_views_judges_the_usual_views(seen):
+    """Of images whose brightness tells the class."""
+    given = seen(torch.nn.Flatten(), count=60)
+    fit, judge = (
+        dataclasses.replace(side, labels=np.arange(len(side)) % 3)
+        for side in (given.task.fit, given.task.judge)
+    )
+    task = dataclasses.replace(given.task, fit=fit, judge=judge, classes=("dark", "gray", "light"))
+    given = given._replace(task=task)
+    scores = by_metric(Linear(family="swav", epochs=20, augmented=True)(given))
+    assert scores["accuracy"].protocol["augmented"]
+    assert scores["accuracy"].value > 0.6
+    assert scores["accuracy"].protocol != next(Linear(family="swav", epochs=20)(given)).protocol
+
+
+@pytest.mark.parametrize("about", [{"epochs": 5}, {"augmented": True}])
+def test_what_only_a_family_has_is_refused_without_one(about):
+    with pytest.raises(UsageError, match="name the family"):
+        Linear(**about)
+
+
+def test_no_epoch_is_refused():
+    with pytest.raises(UsageError, match="1 or more"):
+        Linear(family="moco", epochs=0)

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -72,3 +74,47 @@ def test_some_images_are_drawn_once_each_and_the_same_for_the_same_seed(source):
     assert some_of(images, 10, seed=0).paths == some.paths
     assert some_of(images, 10, seed=1).paths != some.paths
     assert sorted(some_of(images, 100, seed=0).paths) == sorted(images.paths)
+
+
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        (("ant", "bee", "Ant", "Bee"), "train spells 'Ant' as 'ant', 'Bee' as 'bee': spell them alike"),
+        (("0", "1", "00", "01"), "train spells '00' as '0', '01' as '1'"),
+        (("0", "1", "0.0", "1.0"), "train spells '0.0' as '0', '1.0' as '1'"),
+        (("sea lion", "bee", "sea_lion", "wasp"), "train spells 'sea_lion' as 'sea lion': spell"),
+        (("ant", "bee", "wasp", "fly"), "are the class names spelt alike in both"),
+    ],
+)
+def test_classes_that_are_spelt_otherwise_in_test_are_told(classes, told, source):
+    with pytest.raises(TwofoldError, match=re.escape(told)):
+        make_task(source(classes, train=np.arange(20) % 2, test=2 + np.arange(20) % 2))
+
+
+def test_two_spellings_of_what_may_be_one_class_are_noted(source):
+    made = make_task(source(("Ant", "ant", "bee"), train=THREE, test=THREE))
+    assert made.notes == ("'Ant' and 'ant' count as different classes: are they one, spelt in two ways?",)
+    assert make_task(source(("1", "10", "01x"), train=THREE, test=THREE)).notes == ()
+
+
+def test_a_class_of_one_group_needs_another_group(source):
+    data = source(classes=("0", "1"), train=np.repeat([0, 1], 5))
+    one_a_class = r"((?<=[0-4])\.p|(?<=[5-9])\.)"
+    with pytest.raises(TwofoldError, match="label images of each class in at least two groups"):
+        make_task(data, group_by=one_a_class)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_of_very_few_images_the_only_one_of_a_class_is_not_held_out(source, seed):
+    made = make_task(source(train=np.array([0, 0, 1, 1, 2])), seed=seed)
+    assert len(made.judge) == 1
+    assert set(made.fit.labels.tolist()) == {0, 1, 2}
+
+
+def test_what_needs_no_labels_judges_images_whose_labels_do_not_fit(source):
+    data = source(train=np.ones(20, int), test=np.ones(5, int))
+    made = make_task(data, labelled=False)
+    assert (len(made.fit), len(made.judge), made.classes) == (16, 4, ())
+    assert "no labels were used: all labelled images of toy are of one class, 'bee'" in made.notes[0]
+    fitting = source(train=THREE, test=THREE)
+    assert make_task(fitting, labelled=False) == make_task(fitting)

@@ -3,11 +3,15 @@ import torch
 from torch import nn
 
 from twofold.core.errors import UsageError
-from twofold.nn.deep_head import deep_head
 from twofold.nn.encoder import Encoder
 from twofold.nn.from_head import with_layers
-from twofold.nn.heads import mlp, pixel_mlp
+from twofold.nn.heads import bare_norm, mlp, pixel_mlp, scale_norm
 from twofold.nn.weights import load_encoder, load_parts, save_encoder, save_parts
+
+
+def deep_head(width: int, depth: int = 2) -> nn.Module:
+    """SimCLR's."""
+    return mlp(width, 24, 8, depth=depth, bias=False, last=scale_norm)
 
 
 def used(head: nn.Module, width: int) -> nn.Module:
@@ -25,10 +29,11 @@ def encoder() -> Encoder:
 @pytest.mark.parametrize(
     ("make", "layers", "until"),
     [
-        (lambda width: deep_head(width, 24, 8), 1, 3),
-        (lambda width: deep_head(width, 24, 8), 2, 6),
-        (lambda width: deep_head(width, 24, 8, layers=5), 4, 12),
+        (deep_head, 1, 3),
+        (deep_head, 2, 6),
+        (lambda width: deep_head(width, depth=4), 4, 12),
         (lambda width: mlp(width, 24, 8), 1, 3),
+        (lambda width: mlp(width, 24, 8, last=bare_norm), 1, 3),
         (lambda width: mlp(width, 24, 8, norm=False), 1, 2),
     ],
 )
@@ -45,7 +50,7 @@ def test_its_vectors_are_the_outputs_of_that_layer(encoder: Encoder, make, layer
 
 def test_it_survives_the_disk(encoder: Encoder, tmp_path) -> None:
     """Parts come back in the order of their names, where 10 stands before 2."""
-    head = used(deep_head(encoder.width, 24, 8, layers=5), encoder.width)
+    head = used(deep_head(encoder.width, depth=4), encoder.width)
     save_parts({"projector": head}, tmp_path / "parts.safetensors")
     grown = with_layers(encoder, load_parts(tmp_path / "parts.safetensors")["projector"], 4)
     save_encoder(grown, tmp_path / "encoder.safetensors")
@@ -62,7 +67,7 @@ def test_an_encoder_without_such_layers_is_described_as_ever(encoder: Encoder) -
 
 def test_the_output_layer_and_other_heads_cannot_be_kept(encoder: Encoder) -> None:
     with pytest.raises(UsageError, match="has 3, the last"):
-        with_layers(encoder, deep_head(encoder.width, 24, 8).state_dict(), 3)
+        with_layers(encoder, deep_head(encoder.width).state_dict(), 3)
     with pytest.raises(UsageError, match="no stack"):
         with_layers(encoder, pixel_mlp(encoder.width, 24, 8).state_dict(), 1)
     with pytest.raises(UsageError, match="no stack"):

@@ -5,10 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 
 from twins import assert_same, draw
+from twofold.objectives import hard_negatives
 from twofold.objectives.contrastive import info_nce
-from twofold.objectives.hard_negatives import at_ranks, skewed_ranks
+from twofold.objectives.hard_negatives import at_ranks, rows_at_ranks, skewed_ranks
 
 
 def slow_info_nce(q: Tensor, k: Tensor, negatives: Tensor, temperature: float, ranks: Tensor) -> Tensor:
@@ -86,3 +88,64 @@ def test_draws_hang_on_the_step_alone() -> None:
     torch.manual_seed(99)
     assert torch.equal(skewed_ranks(50, 1.0, 7), first)
     assert not torch.equal(skewed_ranks(50, 1.0, 8), first)
+
+
+@settings(max_examples=15)
+@given(
+    count=st.integers(1, 4),
+    items=st.integers(2, 7),
+    width=st.integers(2, 4),
+    draws=st.integers(1, 9),
+    hardness=st.floats(0.1, 5),
+    at_once=st.integers(1, 30),
+    seed=st.integers(0, 999),
+)
+def test_memories_at_the_ranks_are_those_that_sorting_one_by_one_finds(
+    count: int, items: int, width: int, draws: int, hardness: float, at_once: int, seed: int
+) -> None:
+    v, rows = draw(count, width, seed=seed), F.normalize(draw(items, width, seed=seed + 1))
+    own = torch.randint(items, (count,), generator=torch.Generator().manual_seed(seed))
+    ranks = skewed_ranks(items - 1, hardness, seed, draws)
+    assert ranks is not None and len(ranks) == draws
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hard_negatives, "AT_ONCE", at_once)
+        found = rows_at_ranks(v, rows, own, ranks)
+    for i in range(count):
+        others = [row for row in range(items) if row != own[i]]
+        ordered = sorted(others, key=lambda row: -(v[i] @ rows[row] / v[i].norm()).item())
+        assert found[i].tolist() == [ordered[rank] for rank in ranks.tolist()]
+
+
+def test_an_image_never_meets_its_own_memory() -> None:
+    """It would be the hardest negative of all, and is the positive."""
+    rows = F.normalize(draw(20, 8, seed=0))
+    own = torch.arange(20)
+    found = rows_at_ranks(rows, rows, own, torch.arange(19))
+    assert not (found == own[:, None]).any()
+    assert all(len(set(row)) == 19 for row in found.tolist())
+
+
+def test_ranking_a_large_bank_takes_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    argsort = Tensor.argsort
+    monkeypatch.setattr(Tensor, "argsort", lambda x, **how: sizes.append(x.numel()) or argsort(x, **how))
+    monkeypatch.setattr(hard_negatives, "AT_ONCE", 5000)
+    rows = F.normalize(draw(2000, 4, seed=0))
+    rows_at_ranks(draw(5, 4, seed=1), rows, torch.arange(5), torch.arange(3))
+    assert sizes == [4000, 4000, 2000]
+
+
+def test_ranking_has_no_gradient_and_is_exact_under_autocast() -> None:
+    v = draw(4, 16, seed=0).bfloat16().requires_grad_(True)
+    rows, ranks = F.normalize(draw(300, 16, seed=1)).float(), torch.arange(0, 299, 7)
+    exact = rows_at_ranks(v.float(), rows, torch.arange(4), ranks)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(rows_at_ranks(v, rows, torch.arange(4), ranks), exact)
+    assert not exact.requires_grad
+
+
+def test_any_number_may_be_drawn() -> None:
+    ranks = skewed_ranks(10, 1.0, 0, draws=5000)
+    assert ranks is not None and len(ranks) == 5000
+    assert ranks.min() == 0 and ranks.max() == 9
+    assert torch.equal(skewed_ranks(50, 1.0, 7, draws=50), skewed_ranks(50, 1.0, 7))

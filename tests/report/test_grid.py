@@ -29,7 +29,7 @@ def test_the_protocol_is_spelt_out_only_where_it_tells_columns_apart():
         score(s, k=k, temperature=t, split="val") for s in ("run", "pixels") for k, t in ((200, 0.07), (1, 0))
     ]
     table = grid([*scores, score("run", evaluation="linear", split="val"), score("run", metric="macro_f1")])
-    assert [c.title for c in table.columns] == ["k-NN, k=200", "k-NN, k=1", "Linear probe", "k-NN, macro-F1"]
+    assert [c.title for c in table.columns] == ["k-NN, k=200", "k-NN, k=1", "k-NN, macro-F1", "Linear probe"]
 
 
 def test_what_came_out_on_the_way_does_not_make_another_column():
@@ -73,3 +73,21 @@ def test_a_column_tells_what_was_selected_for_its_figures():
     chosen = [score("run", evaluation="linear", selected="L2 strength, on a held-out fifth"), score("run")]
     table = grid([score("pixels", evaluation="linear"), *chosen])
     assert [table.selected(position) for position in range(2)] == ["L2 strength, on a held-out fifth", ""]
+
+
+def test_a_wide_table_falls_into_parts_that_keep_protocols_whole():
+    columns = [("knn", "accuracy"), ("linear", "accuracy"), ("geometry", "rank"), ("geometry", "alignment")]
+    scores = [score("run", 0.1, evaluation, metric) for evaluation, metric in columns]
+    wide = grid([*scores, score("pixels", 0.2)])
+    parts = [[column.metric for column in part.columns] for part in wide.parts(3)]
+    assert parts == [["accuracy", "accuracy"], ["rank", "alignment"]]
+    assert [[row.subject for row in part.rows] for part in wide.parts(3)] == [["pixels", "run"], ["run"]]
+    assert wide.parts(4)[0].columns == wide.columns
+    assert [len(part.columns) for part in wide.parts(1)] == [1, 1, 1, 1]
+    assert grid([]).parts(3) == []
+
+
+def test_a_short_entry_tells_columns_apart_rather_than_a_long_one():
+    usual = {"strengths": [1.0, 0.1, 0.01, 0.001], "selected": "L2 strength, on a held-out fifth"}
+    scores = [score("run", evaluation="linear", **usual), score("run", evaluation="linear", family="moco")]
+    assert [c.title for c in grid(scores).columns] == ["Linear probe", "Linear probe, family=moco"]

@@ -247,3 +247,47 @@ def test_the_style_sheet_recolours_what_the_charts_draw(full):
         assert f'stroke="{colour}"' in html.partition("</style>")[2]
     assert f'svg [fill="{charts.INK}"]' in html
     assert f'fill="{charts.INK}"' in html.partition("</style>")[2]
+
+
+def test_figures_that_are_no_shares_are_plain_numbers_and_what_has_no_interval_shows_none(tmp_path):
+    rank = {**score("run", 0.5, "geometry", "rank"), "low": 0.5, "high": 0.5, "share": False}
+    uniformity = {**score("run", -2.1, "geometry", "uniformity"), "share": False}
+    folder = make_run(tmp_path / "run", scores=[rank, uniformity])
+    page = read(folder)
+    table = page.text.partition("What was judged")[2].partition("Training")[0].split()
+    assert "0.5" in table and "50.0" not in table
+    assert "-2.11 to -2.09" in " ".join(table)
+    assert not any("bar" in each.get("class", "") for each in page.all("span"))
+
+
+def test_pictures_tables_and_other_files_of_judging_are_on_the_page(full):
+    shown = [
+        ("a.png", "A picture.", "made"),
+        ("b.csv", "A table.", "class,images\nant,3\n"),
+        ("c.txt", "A list.", HOSTILE),
+        ("gone.png", "Nobody knows.", None),
+        ("../spec.json", "A secret.", None),
+    ]
+    (full / "artefacts").mkdir()
+    for name, _, content in shown:
+        if content is not None:
+            (full / "artefacts" / name).write_text(content)
+    entries = [
+        {"file": n, "subject": full.name, "evaluation": "geometry", "name": n, "caption": c}
+        for n, c, _ in shown
+    ]
+    (full / "artefacts.json").write_text(json.dumps(entries))
+    page = read(full)
+    assert next(image["alt"] for image in page.all("img")) == "A picture."
+    assert "ant" in page.text and "A table." in page.text
+    assert [link["download"] for link in page.all("a")] == ["c.txt"]
+    assert "Nobody knows" not in page.text
+    assert "A secret" not in page.text
+    assert page.all("script") == []
+
+
+def test_what_was_selected_for_is_marked(tmp_path):
+    scores = [score("run", 0.5, "linear", selected="L2 strength, on a held-out fifth"), score("run", 0.4)]
+    page = read(make_run(tmp_path / "run", scores=scores))
+    assert page.all("abbr") == [{"title": "selected: L2 strength, on a held-out fifth"}]
+    assert "* something was selected for these figures, never on the judged images" in page.text

@@ -119,8 +119,38 @@ def test_the_key_is_of_what_changes_the_weights(folder, tmp_path):
         return prepare(request(**changes), source, opened, engine=engine, show=show).run.key
 
     keys = [key(), key(seed=4), key(lr=0.123), key(epochs=3.0), key(arguments={"temperature": 0.31})]
+    keys += [key(freeze="projector"), key(arguments={"hidden": [24, 12]})]
     assert len(set(keys)) == len(keys)
     assert key() == keys[0]
+
+
+def test_arguments_that_came_later_are_in_the_spec_only_where_they_are_used(folder):
+    """Keys of the papers' own settings stay what they were before."""
+    source = open_source(str(folder), progress=False)
+
+    def named(**arguments):
+        asked = Request(method="moco_v1", arguments=arguments)
+        return resolve(asked, source, 40, accelerator=False).arguments.get("hidden")
+
+    assert named() is None and named(hidden=0) is None
+    assert named(hidden=24) == 24
+
+
+def test_what_was_frozen_is_what_was_drawn_after_a_resumed_run_too(folder, tmp_path):
+    asked = request("simsiam", freeze=("predictor", "projector"))
+    undisturbed = begin(folder, tmp_path / "a", Silent(), asked)
+    with pytest.raises(Stopped) as stopped:
+        begin(folder, tmp_path / "b", Silent(stop_at=7), asked)
+    run = stopped.value.args[0]
+    assert run.run.freeze == ["predictor", "projector"]
+    first = load_checkpoint(run.path / "previous.ckpt")["method"]
+    resume(run, open_source(str(folder), progress=False), Engine.start("fp32", threads=1), Silent())
+    one, other = (load_checkpoint(path / "last.ckpt") for path in (undisturbed.path, run.path))
+    assert digest(one) == digest(other)
+    trained = one["method"]
+    for name, value in first.items():
+        if name.endswith(("weight", "bias")):
+            assert torch.equal(value, trained[name]) == name.startswith(("projector", "predictor")), name
 
 
 def test_the_very_same_run_is_not_overwritten(folder, tmp_path):

@@ -105,3 +105,9 @@ def test_what_is_wrong_is_told_in_a_sentence(wrong, told):
     with pytest.raises(UsageError) as error:
         asked(wrong, 224)
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("count", [-1, 101, 2**70])
+def test_numbers_of_views_that_would_fill_the_memory_are_refused(count: int) -> None:
+    with pytest.raises(UsageError, match="0 to 100"):
+        from_json({"views": [{"count": count}]})

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from twofold.apply.classifier import About, Classifier
 from twofold.apply.distance import Distance
-from twofold.apply.finetune import finetune
-from twofold.apply.head import fit_linear, fit_mlp
 from twofold.core.errors import UsageError
 from twofold.core.source import Images, Source
 from twofold.data.parts import Joined, Part
 from twofold.data.screen import Screen
 from twofold.evaluations import _scores
+from twofold.evaluations._finetune import finetune
+from twofold.evaluations._head import fit_linear, fit_mlp
 from twofold.evaluations._look import Look
 from twofold.evaluations._subjects import Subject
 from twofold.evaluations._task import Embedded, Task, labels_of
@@ -89,7 +89,7 @@ def fit_classifier(
     look = fitting.look(fitting.encoder)
     protocol = {**task.protocol, **subject.protocol}
     embedded = Embedded(subject.name, task, h[:fitted], h[fitted:judged], protocol, look)
-    strength = _strength(embedded) if wish.head == "linear" else None
+    strength = Linear().strength(embedded) if wish.head == "linear" else None
 
     trial, head = fitting.trained(task.fit, embedded.fit, strength)
     if wish.finetune:
@@ -177,12 +177,6 @@ def _labelled(source: Source, task: Task) -> Joined:
     joined = Joined(parts)
     joined.labels = np.concatenate([labels_of(part) for part in parts])
     return joined
-
-
-def _strength(embedded: Embedded) -> float:
-    """Of the linear probe's penalty: what the evaluation selects."""
-    accuracy = next(Linear()(embedded))
-    return float(accuracy.protocol[_scores.FOUND]["strength"])
 
 
 @torch.no_grad()

@@ -59,6 +59,7 @@ def task_of(args: "Namespace", evaluations: Sequence["Evaluation"]) -> tuple["So
 
 def _source(args: "Namespace") -> tuple["Source", Path | None]:
     """The data, and the CSV file of its labels if there is one."""
+    from twofold.core import dist
     from twofold.data import open_source
 
     runs = _runs(args.subjects)
@@ -68,7 +69,8 @@ def _source(args: "Namespace") -> tuple["Source", Path | None]:
         opened["labels"] = args.labels
     labels = opened.get("labels") or "auto"
     table = Path(labels) if labels not in ("auto", "folders", "none") else None
-    return open_source(**opened), table
+    with dist.one_before_the_others():
+        return open_source(**opened), table
 
 
 def _runs(subjects: Sequence[str]) -> list[str]:

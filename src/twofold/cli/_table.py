@@ -1,11 +1,11 @@
 """Scores as a table on the terminal."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from twofold.core.evaluation import Score
-    from twofold.report.grid import Grid
+    from twofold.report.grid import Grid, Row
 
 _WIDE = 200
 _GAP = 2
@@ -21,13 +21,18 @@ def plain_console() -> Any:
     return console
 
 
-def print_scores(console: Any, scores: Sequence["Score"], *, titles: bool = False) -> None:
+def print_scores(
+    console: Any,
+    scores: Sequence["Score"],
+    *,
+    called: Callable[["Row"], str] = lambda row: row.subject,
+) -> None:
     """Rows are subjects, the floors first; columns are protocols, below each other where they are too many.
 
     Args:
         console: Where to.
         scores: What to show.
-        titles: Whether subjects are called by what they stand for rather than by name.
+        called: What a row is called; by default the subject's name.
     """
     from rich.markup import escape
     from rich.table import Table
@@ -35,7 +40,7 @@ def print_scores(console: Any, scores: Sequence["Score"], *, titles: bool = Fals
     from twofold.report.grid import grid
 
     arranged = grid(scores)
-    names = [row.title if titles else row.subject for row in arranged.rows]
+    names = list(map(called, arranged.rows))
     for number, positions in enumerate(_that_fit(arranged, console.width - max(map(len, names), default=0))):
         table = Table(box=None, pad_edge=False)
         table.add_column(overflow="fold")
@@ -71,14 +76,14 @@ def _title(arranged: "Grid", position: int) -> str:
 
 def _text(score: "Score | None") -> str:
     """A figure and half of its interval; of a mean over seeds, its standard deviation."""
-    from twofold.report.shown import figure
+    from twofold.report.shown import figure, uncertainty
 
     if score is None:
         return "-"
     value = figure(score.value, score.share)
     found = score.protocol.get("found", {})
     if "seeds" in found:
-        return f"{value} (sd {figure(found['spread'], score.share)})"
+        return f"{value} (sd {uncertainty(found['spread'], score.share)})"
     if score.low == score.high:
         return value
-    return f"{value} ± {figure((score.high - score.low) / 2, score.share)}"
+    return f"{value} ± {uncertainty((score.high - score.low) / 2, score.share)}"

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from twofold.cli._devices import add_devices, on_devices
 from twofold.cli._judged import add_judged, task_of
 from twofold.cli._protocols import add_protocols, protocols
 from twofold.cli._table import plain_console, print_scores
 from twofold.core.errors import UsageError, nearest
+from twofold.core.processes import is_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -24,6 +26,7 @@ def parser(words: Sequence[str]) -> "ArgumentParser":
 
     parser = ArgumentParser(prog="twofold evaluate", description=SUMMARY)
     add_judged(parser)
+    add_devices(parser)
     parser.add_argument(
         "--metric", type=str, help="in the table, of the protocols that have it: macro_f1 ..."
     )
@@ -35,6 +38,7 @@ def parser(words: Sequence[str]) -> "ArgumentParser":
     return parser
 
 
+@on_devices
 def run(args: "Namespace") -> int:
     """Prints the table; adds what came out to the runs' folders as soon as a subject is done with."""
     from twofold.data.screen import Screen
@@ -46,7 +50,8 @@ def run(args: "Namespace") -> int:
     source, task = task_of(args, evaluations)
 
     def keep_so_far(judgement: "Judgement") -> None:
-        _keep(judgement, args.out)
+        if is_first():
+            _keep(judgement, args.out)
 
     judgement = judge(
         args.subjects,
@@ -54,11 +59,12 @@ def run(args: "Namespace") -> int:
         task,
         evaluations,
         engine=Engine.start(),
-        screen=Screen(),
+        screen=Screen(speaks=is_first()),
         after=keep_so_far,
     )
-    _print(judgement, args)
-    _tell_kept(judgement, args.out)
+    if is_first():
+        _print(judgement, args)
+        _tell_kept(judgement, args.out)
     return 0
 
 
@@ -104,7 +110,7 @@ def _print(judgement: "Judgement", args: "Namespace") -> None:
                 console.print(f"\nrecall, {subject}", markup=False)
                 print_scores(console, recalls)
     console.print()
-    for line in _footer(scores, judgement.notes):
+    for line in footer(scores, judgement.notes):
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -119,7 +125,7 @@ def _recalls(scores: Sequence["Score"], subject: str) -> list["Score"]:
     ]
 
 
-def _footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
+def footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
     """How the figures came about."""
     if not scores:
         return ["none of the protocols can judge any of these", *notes]

@@ -98,7 +98,7 @@ def _judge(folder: "RunFolder", source: "Source", engine: "Engine", seed: int) -
 
     run = folder.run
     task = make_task(source, seed=seed)
-    few = FewLabels()
+    few = FewLabels(shares=())
     scores = judge(
         [str(folder.path)], source, task, [Knn(), Linear(), few], engine=engine, screen=Screen()
     ).scores
@@ -117,7 +117,7 @@ def _print(scores: list["Score"]) -> None:
     shown = [score for score in scores if score.metric == "accuracy"]
     console = Console(highlight=False)
     console.print()
-    print_scores(console, shown, titles=True)
+    print_scores(console, shown, called=lambda row: row.title)
     console.print(
         "accuracy on the test digits in percent, ± half of the 95% interval; few labels: mean of 20 draws"
     )

@@ -5,6 +5,7 @@ of them; gradients are then averaged. Done so, N processes take the step that on
 with the whole batch. With one process everything here is the identity.
 """
 
+import math
 import os
 import platform
 from collections.abc import Iterable, Iterator
@@ -136,6 +137,14 @@ def rank() -> int:
 def rows(count: int) -> Int[Tensor, " count"]:
     """Where ``count`` rows of this process stand among the gathered rows of all."""
     return torch.arange(count) + rank() * count
+
+
+def share(count: int) -> Int[Tensor, " rows"]:
+    """Which of ``count`` rows are this process's: as many for each, the last again where they do not divide.
+
+    What is made of them is gathered, and the first ``count`` rows are all of them in their order.
+    """
+    return rows(math.ceil(count / world_size())).clamp(max=count - 1)
 
 
 def gather(x: Num[Tensor, "b ..."]) -> Num[Tensor, "n ..."]:

@@ -35,6 +35,8 @@ class Method(nn.Module):
             is for batches of 256 and scales with the batch.
         learns_from_labels: Whether ``batch.targets`` is filled.
         revision: Raised when a fix changes what the method learns.
+        later: Hyper-parameters that came after the first runs. Their default is what was done before, and
+            runs name them only where they are not at it: so keys stay what they were.
         encoder: What is evaluated, embedded and exported.
     """
 
@@ -42,6 +44,7 @@ class Method(nn.Module):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     learns_from_labels: ClassVar[bool] = False
     revision: ClassVar[int] = 1
+    later: ClassVar[tuple[str, ...]] = ()
     encoder: nn.Module
 
     def setup(self, items: int, classes: int, steps: int) -> None:

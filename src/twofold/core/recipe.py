@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from twofold.core.errors import UsageError
+
 Interpolation = Literal["bilinear", "bicubic"]
 
 
@@ -71,6 +73,10 @@ class Crop:
     interpolation: Interpolation = "bilinear"
 
 
+MOST_VIEWS = 100
+"""Of one image that are drawn alike."""
+
+
 @dataclass(frozen=True)
 class ViewSpec:
     """How one view is made: a crop, then operations in their order.
@@ -89,6 +95,15 @@ class ViewSpec:
     count: int = 1
     local: bool = False
     twin: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses numbers of views that nobody wants and that would fill the memory.
+
+        Raises:
+            UsageError: If there are fewer than none, or more than 100.
+        """
+        if not 0 <= self.count <= MOST_VIEWS:
+            raise UsageError(f"{self.count} views alike: it is 0 to {MOST_VIEWS}")
 
     def __str__(self) -> str:
         count = f"{self.count} x " if self.count > 1 else ""

@@ -31,6 +31,7 @@ class Run:
         precision: ``fp32`` or ``bf16``.
         parents: Runs or weights this one starts from.
         micro_batch: Views that go through the encoder at once; None is all.
+        freeze: Parts of the method whose weights stay as they were drawn.
     """
 
     method: dict[str, Any]
@@ -46,6 +47,7 @@ class Run:
     precision: str
     parents: dict[str, Any] = field(default_factory=dict)
     micro_batch: int | None = None
+    freeze: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> str:
@@ -61,8 +63,9 @@ class Run:
         content = asdict(self)
         content["data"] = {"fingerprint": self.data["fingerprint"]}
         del content["epochs"]
-        if self.micro_batch is None:
-            del content["micro_batch"]
+        for unused in ("micro_batch", "freeze"):
+            if not content[unused]:
+                del content[unused]
         return content
 
     @property
@@ -198,6 +201,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "epochs": (int, float),
     "precision": (str,),
     "micro_batch": (int, type(None)),
+    "freeze": (list,),
 }
 """What each part of a run is in JSON."""
 

@@ -110,7 +110,8 @@ def held_out(
     held = np.zeros(len(labels), bool)
     if groups is None:
         held[_fifth_of_each_class(labels, order)] = True
-        smallest = order[:1]
+        most = np.bincount(labels)[labels[order]].argmax()  # the last image of a class would be missed most
+        smallest = order[most : most + 1]
     else:
         members: dict[str, list[int]] = {}
         for row in order.tolist():
@@ -121,7 +122,9 @@ def held_out(
         held[smallest] = True
     if held.all():
         what = "group" if groups else "image"
-        raise TwofoldError(f"nothing can be held out for judging: there is only one labelled {what}")
+        raise TwofoldError(
+            f"nothing can be held out, to judge or to select on: there is only one labelled {what}"
+        )
     return held
 
 

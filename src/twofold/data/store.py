@@ -135,7 +135,7 @@ def open_store(folder: Path) -> Store | None:
     try:
         index = _load(folder / _INDEX)
         maps = tuple(_map(folder / segment.file, segment.length) for segment in index.segments)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile):
         return None
     return Store(folder, index, maps)
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from twofold.core import dist
 from twofold.core.colour_spaces import luma
 from twofold.core.errors import TwofoldError
 from twofold.core.source import Images
@@ -29,6 +30,8 @@ def features(
 ) -> Float[np.ndarray, "n d"]:
     """What the network makes of the evaluation view of each image, in their order.
 
+    Each process embeds its share of the images, and all get all features.
+
     Args:
         network: Takes colours in [0, 1]. In eval mode: batch-norm statistics are read, never changed.
         images: One split.
@@ -43,13 +46,15 @@ def features(
     Raises:
         TwofoldError: If a feature is not finite.
     """
+    share = dist.share(len(images)).numpy()
     parts = []
-    for rows in batches(len(images), size, engine):
+    for some in batches(len(share), size, engine):
+        rows = share[some]
         view = evaluation_view(images.read(rows), size)
-        parts.append(of_views(network, view, channels=channels, engine=engine).cpu().numpy())
+        parts.append(of_views(network, view, channels=channels, engine=engine))
         if advance is not None:
-            advance(len(rows))
-    return np.concatenate(parts)
+            advance(len(rows) * dist.world_size())
+    return dist.gather(torch.cat(parts))[: len(images)].cpu().numpy()
 
 
 @torch.no_grad()

@@ -14,8 +14,8 @@ from twofold.core.evaluation import Score
 from twofold.core.recipe import Recipe
 from twofold.data.parts import Part
 from twofold.evaluations._features import features
-from twofold.evaluations._task import Task, labels_of
-from twofold.evaluations.few_labels import FewLabels, draws
+from twofold.evaluations._task import Task
+from twofold.evaluations.few_labels import FewLabels
 from twofold.methods.supervised import Supervised
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine, one_thread, seed_everything
@@ -52,8 +52,7 @@ class FromScratch:
 
     def scores(self, task: Task, few: FewLabels, engine: Engine) -> list[Score]:
         """Its accuracies on the draws of ``few``; as many draws are trained at once as there are threads."""
-        labels = labels_of(task.fit)
-        drawn = [rows for n in few.per_class for rows in draws(labels, n, few.draws, task.seed)]
+        drawn = [rows for lists in few.drawn(task) for rows in lists.draws]
         single = replace(engine, threads=1)
 
         def one(rows: Int[np.ndarray, " labelled"]) -> Int[Tensor, " m"]:

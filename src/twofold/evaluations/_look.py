@@ -41,6 +41,15 @@ class Look:
         """The network, where it is an encoder that can be trained further; None for raw pixels."""
         return self.network if isinstance(self.network, Encoder) else None
 
+    @property
+    def spaces(self) -> dict[str, Callable[[Tensor], Tensor]]:
+        """What makes each space out of ``h``: ``h`` itself, and ``z`` where a projector takes vectors."""
+        found: dict[str, Callable[[Tensor], Tensor]] = {"h": lambda h: h}
+        projector = self.parts.get("projector")
+        if projector is not None and not any(isinstance(layer, nn.Conv2d) for layer in projector.modules()):
+            found["z"] = torch.no_grad()(lambda h: projector(h).float())
+        return found
+
     def features(
         self,
         images: Images,

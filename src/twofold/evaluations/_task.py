@@ -13,9 +13,8 @@ from twofold.core.errors import TwofoldError
 from twofold.core.source import Images, Source
 from twofold.data.parts import Part
 from twofold.data.splits import groups_of, has_labels, held_out, judging_split, pretraining_images
+from twofold.evaluations._classes import misfit, notes
 from twofold.evaluations._look import Look
-
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def make_task(
     seed: int = 0,
     labelled: bool = True,
 ) -> Task:
-    """The task that a data set's labels make; of all images where it has none and none are needed.
+    """The task that a data set's labels make; of all images where it has no fit ones and none are needed.
 
     Args:
         source: With labels.
@@ -88,60 +87,46 @@ def make_task(
             on: a regular expression or a column of ``table``.
         table: The CSV file of labels.
         seed: Of every draw.
-        labelled: Whether labels are needed. Where they are not, and there are none, four fifths of what is
-            learned from are to fit on, the rest to judge on, and the task has no classes.
+        labelled: Whether labels are needed. Where they are not, and there are none that fit, four fifths of
+            what is learned from are to fit on, the rest to judge on, and the task has no classes.
 
     Raises:
         TwofoldError: If the labels do not fit: none, one class, or classes to judge that cannot be learned.
     """
     if not labelled and not has_labels(source):
-        return _without_labels(source, seed)
+        return _without_labels(source, seed, "the images have no labels")
     fit_name, fit, judge_name, judge, how = judging_split(source, group_by=group_by, table=table, seed=seed)
     learned, asked = set(labels_of(fit).tolist()), set(labels_of(judge).tolist())
-    if len(learned | asked) < 2:
-        only = source.classes[min(learned)]
-        raise TwofoldError(
-            f"all labelled images of {source.name} are of one class, '{only}': judging needs at least two"
-        )
-    if asked - learned:
-        advice = (
-            "are the class names spelt alike in both?"
-            if judge_name in source.splits
-            else "label at least two images of each class"
-        )
-        raise TwofoldError(
-            f"{judge_name} has classes without an image in {fit_name}, so that nothing could get them right: "
-            f"{_named(asked - learned, source.classes)}; {advice}"
-        )
-    protocol = {
+    wrong = misfit(source, learned, asked, (fit_name, judge_name), group_by is not None)
+    if wrong and labelled:
+        raise TwofoldError(wrong)
+    if wrong:
+        return _without_labels(source, seed, f"no labels were used: {wrong}")
+    protocol = {**_about(source, how, fit, judge), **({"group_by": group_by} if group_by else {})}
+    groups = None
+    if group_by is not None:
+        named = groups_of(source, group_by, table)
+        groups = tuple(named[path] for path in fit.paths)
+    told = notes(source, learned, asked, judge_name)
+    return Task(fit, judge, source.classes, seed, protocol, told, groups)
+
+
+def _without_labels(source: Source, seed: int, why: str) -> Task:
+    images = pretraining_images(source)
+    held = held_out(np.zeros(len(images), np.int64), None, seed)
+    fit, judge = (Part(images, np.flatnonzero(rows)) for rows in (~held, held))
+    how = f"fitted on four fifths of the images, judged on the held-out fifth (seed {seed})"
+    return Task(fit, judge, (), seed, _about(source, how, fit, judge), (why,))
+
+
+def _about(source: Source, how: str, fit: Images, judge: Images) -> dict[str, Any]:
+    return {
         "data": source.name,
         "fingerprint": source.fingerprint,
         "split": how,
         "fit_images": len(fit),
         "judge_images": len(judge),
-        **({"group_by": group_by} if group_by else {}),
     }
-    unjudged = learned - asked
-    notes = (f"{judge_name} has no image of {_named(unjudged, source.classes)}",) if unjudged else ()
-    groups = None
-    if group_by is not None:
-        named = groups_of(source, group_by, table)
-        groups = tuple(named[path] for path in fit.paths)
-    return Task(fit, judge, source.classes, seed, protocol, notes, groups)
-
-
-def _without_labels(source: Source, seed: int) -> Task:
-    images = pretraining_images(source)
-    held = held_out(np.zeros(len(images), np.int64), None, seed)
-    fit, judge = (Part(images, np.flatnonzero(rows)) for rows in (~held, held))
-    protocol = {
-        "data": source.name,
-        "fingerprint": source.fingerprint,
-        "split": f"fitted on four fifths of the images, judged on the held-out fifth (seed {seed})",
-        "fit_images": len(fit),
-        "judge_images": len(judge),
-    }
-    return Task(fit, judge, (), seed, protocol, ("the images have no labels",))
 
 
 def labels_of(images: Images) -> Int[np.ndarray, " n"]:
@@ -165,10 +150,3 @@ def some_of(images: Images, most: int, seed: int) -> Images:
 def channels_of(images: Images) -> int:
     """1 or 3."""
     return images.read(np.arange(1))[0].shape[-1]
-
-
-def _named(classes: set[int], names: tuple[str, ...]) -> str:
-    """The classes, the first few by name."""
-    shown = [f"'{names[number]}'" for number in sorted(classes)[:_NAMED]]
-    rest = len(classes) - len(shown)
-    return ", ".join(shown) + (f" and {rest} more" if rest else "")

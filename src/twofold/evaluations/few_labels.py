@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,8 +11,9 @@ from jaxtyping import Int
 from torch import Tensor
 from torch.nn import functional
 
-from twofold.core.errors import TwofoldError
+from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.evaluation import Score
+from twofold.evaluations._label_lists import Lists, draws, draws_of_share, keep_lists, read_lists
 from twofold.evaluations._logistic import LogisticRegression
 from twofold.evaluations._scores import FOUND
 from twofold.evaluations._standardise import standardised
@@ -25,21 +27,37 @@ Trainer: TypeAlias = Callable[[Int[np.ndarray, " labelled"]], Int[Tensor, " m"]]
 
 @dataclass(frozen=True)
 class FewLabels:
-    """Accuracy with a few labels per class, over many draws of which images are labelled.
+    """Accuracy with a few labels, over many draws of which images are labelled.
 
-    The draws are the same for every subject. The probe is a logistic regression on features that are
-    standardised over all images to fit on, which takes no labels, and scaled to unit length; its strength
-    is fixed, because a handful of labels leaves nothing to select on.
+    The draws are the same for every subject, and are kept in the cache as lists of paths. The probe is a
+    logistic regression on features that are standardised over all images to fit on, which takes no labels,
+    and scaled to unit length; its strength is fixed, because a handful of labels leaves nothing to select on.
 
     Args:
         per_class: Numbers of labels of each class, each judged by itself.
+        shares: Shares of the labels of each class, rounded up, each judged by itself, too.
         draws: How often the labelled images are drawn.
         l2: Strength of the penalty: ``mean cross-entropy + l2 / 2 * |W|^2``.
+        lists: A folder of lists to take instead of drawing: text files (.txt) of the paths of labelled
+            images, one a line. Each list is a draw. Those of one folder are averaged: the folder itself, and
+            each folder in it.
     """
 
     per_class: tuple[int, ...] = (1, 10)
+    shares: tuple[float, ...] = (0.01, 0.1)
     draws: int = 20
     l2: float = 1e-3
+    lists: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be drawn.
+
+        Raises:
+            UsageError: If a share is no share.
+        """
+        for share in self.shares:
+            if not 0 < share <= 1:
+                raise UsageError(f"few_labels: a share of {share:g}: it is above 0 and at most 1")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores of the probe."""
@@ -66,42 +84,42 @@ class FewLabels:
             protocol: What the trainer does, for the record.
 
         Raises:
-            TwofoldError: If a class has too few images.
+            TwofoldError: If a class has too few images, or the lists do not fit.
         """
-        labels = labels_of(task.fit)
         truth = torch.from_numpy(labels_of(task.judge))
-        for per_class in self.per_class:
-            _check(labels, per_class, task.classes)
+        for lists in self.drawn(task):
             estimates = []
-            for rows in draws(labels, per_class, self.draws, task.seed):
+            for rows in lists.draws:
                 right = trainer(rows).cpu() == truth
                 estimates.append(wilson(int(right.sum()), len(truth)))
             about = {
-                "per_class": per_class,
-                "draws": self.draws,
+                **lists.about,
+                "draws": len(lists.draws),
                 "seed": task.seed,
                 **protocol,
                 FOUND: {
                     "spread": standard_deviation(estimates),
                     "values": [one.value for one in estimates],
+                    **({} if self.lists else {"kept": keep_lists(task, lists)}),
                 },
             }
             yield Score(subject, "few_labels", "accuracy", *over_repeats(estimates), about)
 
+    def drawn(self, task: Task) -> list[Lists]:
+        """Which images are labelled, draw by draw, for each figure.
 
-def draws(
-    labels: Int[np.ndarray, " n"], per_class: int, count: int, seed: int
-) -> list[Int[np.ndarray, " labelled"]]:
-    """Rows of labelled images, ``per_class`` of each class that occurs, drawn ``count`` times.
-
-    A draw depends on the labels, ``per_class``, ``seed`` and its number, not on how many are drawn.
-    """
-    members = [np.flatnonzero(labels == name) for name in np.unique(labels)]
-    drawn = []
-    for number in range(count):
-        random = np.random.default_rng([seed, per_class, number])
-        drawn.append(np.concatenate([random.choice(rows, per_class, replace=False) for rows in members]))
-    return drawn
+        Raises:
+            TwofoldError: If a class has too few images, or the lists do not fit.
+        """
+        if self.lists is not None:
+            return read_lists(Path(self.lists), task)
+        labels = labels_of(task.fit)
+        for per_class in self.per_class:
+            _check(labels, per_class, task.classes)
+        return [
+            *(Lists({"per_class": n}, draws(labels, n, self.draws, task.seed)) for n in self.per_class),
+            *(Lists({"share": s}, draws_of_share(labels, s, self.draws, task.seed)) for s in self.shares),
+        ]
 
 
 def _check(labels: Int[np.ndarray, " n"], per_class: int, names: tuple[str, ...]) -> None:

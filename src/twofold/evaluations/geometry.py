@@ -1,13 +1,13 @@
 """How embeddings lie in space."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from twofold.core.errors import UsageError
 from twofold.core.evaluation import Artefact, Score
@@ -64,7 +64,7 @@ class Geometry:
         judged, fitted = (self._two_views(images, look, task.seed) for images in (task.judge, task.fit))
         ranked = embedded.judge[:: math.ceil(len(embedded.judge) / _RANKED)]
         spectra = {}
-        for space, project in _spaces(look).items():
+        for space, project in look.spaces.items():
             pair = _Pair(*map(project, judged))
             vectors = project(ranked)
             spectra[space] = singular_values(vectors)
@@ -127,15 +127,6 @@ class _Pair(NamedTuple):
 def _exact(value: float) -> Estimate:
     """A figure without an interval."""
     return Estimate(value, value, value)
-
-
-def _spaces(look: Look) -> dict[str, Callable[[Tensor], Tensor]]:
-    """What makes the embeddings of each space out of ``h``."""
-    spaces: dict[str, Callable[[Tensor], Tensor]] = {"h": lambda h: h}
-    projector = look.parts.get("projector")
-    if projector is not None and not any(isinstance(layer, nn.Conv2d) for layer in projector.modules()):
-        spaces["z"] = torch.no_grad()(lambda h: projector(h).float())
-    return spaces
 
 
 def _drawn(spectra: Mapping[str, Float[Tensor, " m"]]) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from twofold.core import dist
 from twofold.core.evaluation import Score
 from twofold.evaluations import _scores
 from twofold.evaluations._task import Embedded
@@ -26,9 +27,16 @@ class Knn:
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores for each number of neighbours."""
-        near = neighbours(embedded.judge, embedded.fit, max(self.neighbours))
+        near = _neighbours(embedded, max(self.neighbours))
         for k in self.neighbours:
             some = Neighbours(near.similarity[:, :k], near.row[:, :k])
             predictions = vote(some, embedded.fit_labels, len(embedded.task.classes), self.temperature)
             protocol = {"k": some.row.shape[1], "temperature": self.temperature, **embedded.protocol}
             yield from _scores.of_predictions(embedded, "knn", predictions, protocol)
+
+
+def _neighbours(embedded: Embedded, k: int) -> Neighbours:
+    """Of each judged image; each process looks for those of its share."""
+    own = dist.share(len(embedded.judge)).to(embedded.judge.device)
+    near = neighbours(embedded.judge[own], embedded.fit, k)
+    return Neighbours(*(dist.gather(part)[: len(embedded.judge)] for part in near))

@@ -1,16 +1,19 @@
-"""Linear probe by logistic regression."""
+"""Linear probe: logistic regression, or trained as one of the papers trains it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
 from twofold.data.splits import held_out
 from twofold.evaluations import _scores
+from twofold.evaluations._descent import INITIAL_STD, Descent
+from twofold.evaluations._families import FAMILIES, Family, FamilyName
 from twofold.evaluations._logistic import LinearClassifier, LogisticRegression
 from twofold.evaluations._standardise import standardised
 from twofold.evaluations._task import Embedded, Task, labels_of
@@ -28,16 +31,69 @@ class Linear:
     classifier is fitted again on all of them.
     The judged images are used once, at the end.
 
+    A family trains the classifier as its paper does on ImageNet instead, by stochastic gradient descent on
+    features as they are, and selects nothing.
+
     Args:
         strengths: L2 strengths to select from: ``mean cross-entropy + strength / 2 * |W|^2``, which is
             scikit-learn's ``C = 1 / (images * strength)``. Tried from the strongest on, until two in a
             row are no better.
+        family: Whose optimiser, rate, batch, schedule, weight decay and length are taken.
+        epochs: Length of a family's training in passes over the images, instead of its own.
+        augmented: Whether a family's classifier sees random crops, mirrored or not, through the encoder, as
+            the papers' do, and not the same features again and again. Each pass costs as much as embedding.
     """
 
     strengths: tuple[float, ...] = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+    family: FamilyName | None = None
+    epochs: int | None = None
+    augmented: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuses what would have no effect.
+
+        Raises:
+            UsageError: If a length or views are asked for without a family, or no epoch at all.
+        """
+        if self.family is None and (self.epochs is not None or self.augmented):
+            raise UsageError("linear: epochs and augmented are for a family's training; name the family, too")
+        if self.epochs is not None and self.epochs < 1:
+            raise UsageError(f"linear: {self.epochs} epochs: it is 1 or more")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores of the classifier."""
+        if self.family is None:
+            yield from self._by_regression(embedded)
+        else:
+            yield from self._as_the_paper(embedded, FAMILIES[self.family])
+
+    def _as_the_paper(self, embedded: Embedded, family: Family) -> Iterator[Score]:
+        task, look = embedded.task, embedded.look
+        batch_size = family.batch_for(len(task.fit))
+        optimizer, epochs = family.optimizer_for(batch_size), self.epochs or family.epochs
+        descent = Descent(optimizer, batch_size, epochs, task.seed)
+        if self.augmented:
+            classifier = descent.on_views(task.fit, len(task.classes), embedded.fit.shape[1], look)
+        else:
+            with look.screen.bar("linear probe", epochs) as advance:
+                classifier = descent.on_features(
+                    embedded.fit, embedded.fit_labels, len(task.classes), advance=advance
+                )
+        right = classifier.predict(embedded.fit) == embedded.fit_labels
+        protocol = {
+            "family": self.family,
+            "augmented": self.augmented,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "optimizer": asdict(optimizer),
+            "initial_std": INITIAL_STD,
+            "seed": task.seed,
+            **embedded.protocol,
+            _scores.FOUND: {"fit_accuracy": right.double().mean().item()},
+        }
+        yield from _scores.of_predictions(embedded, "linear", classifier.predict(embedded.judge), protocol)
+
+    def _by_regression(self, embedded: Embedded) -> Iterator[Score]:
         classes, seed = len(embedded.task.classes), embedded.task.seed
         fit, judge = standardised(embedded.fit, embedded.judge)
         chosen = self._select(fit, embedded.fit_labels, embedded.task)
@@ -50,6 +106,11 @@ class Linear:
             _scores.FOUND: {"strength": chosen.strength, "held_out_accuracy": chosen.accuracy},
         }
         yield from _scores.of_predictions(embedded, "linear", classifier.predict(judge), protocol)
+
+    def strength(self, embedded: Embedded) -> float:
+        """The L2 strength that is selected."""
+        fit, _ = standardised(embedded.fit, embedded.fit[:1])
+        return self._select(fit, embedded.fit_labels, embedded.task).strength
 
     def _select(self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], task: Task) -> "_Candidate":
         held = torch.from_numpy(held_out(labels_of(task.fit), task.groups, task.seed)).to(features.device)

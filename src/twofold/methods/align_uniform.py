@@ -9,7 +9,7 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
 from twofold.objectives.uniformity import alignment, uniformity
 from twofold.views import recipes
@@ -28,8 +28,8 @@ class AlignUniform(Method):
         uniform: Weight of the uniformity.
         alpha: Power of the distance of two views.
         t: Sharpness of the uniformity's Gaussian potential.
-        hidden: Units of the hidden layer of the projection head.
-        dim: Length of z.
+        hidden: Units of the hidden layer of the projection head; 0 for none, a list for any.
+        dim: Length of z; 0 for no head, z = h.
 
     Traps:
         - An image is no pair with itself: counted in, the potential of a batch could not fall below
@@ -65,7 +65,7 @@ class AlignUniform(Method):
         uniform: float = 1.0,
         alpha: float = 2.0,
         t: float = 2.0,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         dim: int = 128,
     ) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.core.precision import cast_up
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import layers
+from twofold.nn.heads import Hidden, bare_norm, mlp
 from twofold.nn.norm import synchronise
 from twofold.objectives.redundancy import correlation_to_identity, cross_correlation
 from twofold.views import recipes
@@ -27,8 +27,8 @@ class BarlowTwins(Method):
         off_diagonal: lambda, weight of the correlations between different dimensions.
         bias_rate: Learning rate of biases and norms as a share of that of the weights; the paper's is
             .0048 / .2.
-        hidden: Units of the hidden layers of the projector.
-        dim: d, length of z; the method gains from many.
+        hidden: Units of the two hidden layers of the projector; 0 for none, a list for any.
+        dim: d, length of z; the method gains from many. 0 for no projector, z = h.
 
     Traps:
         - Dimensions are standardised over the whole batch, so both the statistics and the correlations are
@@ -89,15 +89,15 @@ class BarlowTwins(Method):
         *,
         off_diagonal: float = 0.0051,
         bias_rate: float = 0.024,
-        hidden: int = 8192,
+        hidden: Hidden = 8192,
         dim: int = 8192,
     ) -> None:
         super().__init__()
         self.off_diagonal = off_diagonal
         self.bias_rate = bias_rate
         self.encoder = encoder = make_encoder()
-        self.projector = layers((encoder.width, hidden, hidden, dim), bias=False)
-        self.standardise = nn.BatchNorm1d(dim, affine=False)
+        self.projector = mlp(encoder.width, hidden, dim, depth=2, bias=False)
+        self.standardise = bare_norm(dim or encoder.width)
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

@@ -7,7 +7,7 @@ from torch import nn
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
 from twofold.nn.teacher import Teacher, cosine_momentum
 from twofold.objectives.regression import cosine_regression
@@ -24,8 +24,9 @@ class BYOL(Method):
         make_encoder: Builds the encoder f.
         momentum: tau_base, the target's momentum at the start; it rises to 1. Shorter runs want less
             (0.99 for 300 epochs, 0.97 for 40).
-        hidden: Units of the hidden layers of the projector g and the predictor q.
-        dim: Length of z, the output of g.
+        hidden: Units of the hidden layer of the projector g, and of that of the predictor q; 0 for none, a
+            list for any.
+        dim: Length of z, the output of g; 0 for no projector, z = h.
 
     Traps:
         - Nothing pushes embeddings apart: without the predictor, or with gradients into the target, they
@@ -76,13 +77,14 @@ class BYOL(Method):
     }
 
     def __init__(
-        self, make_encoder: MakeEncoder, *, momentum: float = 0.996, hidden: int = 4096, dim: int = 256
+        self, make_encoder: MakeEncoder, *, momentum: float = 0.996, hidden: Hidden = 4096, dim: int = 256
     ) -> None:
         super().__init__()
         self.momentum = momentum
         self.encoder = encoder = make_encoder()
         self.projector = mlp(encoder.width, hidden, dim, bias=False)
-        self.predictor = mlp(dim, hidden, dim, bias=False)
+        width = dim or encoder.width
+        self.predictor = mlp(width, hidden, width, bias=False)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
         synchronise(self)
 

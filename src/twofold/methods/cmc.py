@@ -12,7 +12,9 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.colour_spaces import Space
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.bank import Bank, Partition
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
+from twofold.objectives.hard_negatives import rows_at_ranks, skewed_ranks
 from twofold.objectives.noise_contrastive import memory_loss, memory_scores
 from twofold.views.pretext_recipes import CROP_AND_FLIP
 
@@ -33,9 +35,12 @@ class CMC(Method):
             among the negatives (InfoNCE).
         temperature: tau.
         negatives: m, memories drawn for each image. Small data want fewer (1024).
-        dim: Length of the embeddings.
+        hidden: Units of a hidden layer of the heads; 0 for linear ones, the paper's, a list for any.
+        dim: Length of the embeddings; 0 for no heads.
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
+        hardness: How much like the embedding negatives are, which are then drawn from the bank by their rank;
+            0 draws them uniformly, as the paper does. NCE takes noise for uniform: better with ``softmax``.
 
     Traps:
         - Colours are converted before anything is normalised: the encoder does both, so that what is
@@ -53,6 +58,7 @@ class CMC(Method):
 
     banks: Any
     views = CROP_AND_FLIP
+    later = ("hidden", "hardness")
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",
@@ -85,18 +91,21 @@ class CMC(Method):
         loss: Literal["nce", "softmax"] = "nce",
         temperature: float = 0.07,
         negatives: int = 16384,
+        hidden: Hidden = 0,
         dim: int = 128,
         fill: bool = False,
+        hardness: float = 0.0,
     ) -> None:
         super().__init__()
         self.loss = loss
         self.temperature = temperature
         self.negatives = negatives
         self.fill = fill
-        self.dim = dim
+        self.hardness = hardness
         self.encoder = encoder = make_encoder(split={"space": space, "groups": [[*g] for g in groups]})
         self.widths = encoder.backbone.widths
-        self.projectors = nn.ModuleList(nn.Linear(width, dim) for width in self.widths)
+        self.dim = dim or self.widths[0]
+        self.projectors = nn.ModuleList(mlp(width, hidden, dim, norm=False) for width in self.widths)
         self.directions = list(permutations(range(len(self.widths)), 2))
         self.partitions: Any = nn.ModuleList(Partition() for _ in self.directions)
         synchronise(self)
@@ -119,20 +128,17 @@ class CMC(Method):
         """The sum over all directions: one view's embedding against the other's bank, as it was before."""
         parts = self.encoder(batch.views[0].pixels).split(self.widths, dim=1)
         v = [projector(h) for projector, h in zip(self.projectors, parts, strict=True)]
-        others = self.banks[0].draw(len(v[0]), self.negatives, progress.step)
-        loss = torch.stack(
-            [
-                self._loss(v[one], self.banks[other].rows, batch.item, others, partition)
-                for (one, other), partition in zip(self.directions, self.partitions, strict=True)
-            ]
-        ).sum()
+        drawn = self.banks[0].draw(len(v[0]), self.negatives, progress.step)
+        ranks = skewed_ranks(len(self.banks[0].rows) - 1, self.hardness, progress.step, self.negatives)
+        losses = []
+        for (one, other), partition in zip(self.directions, self.partitions, strict=True):
+            rows = self.banks[other].rows
+            others = drawn if ranks is None else rows_at_ranks(v[one], rows, batch.item, ranks)
+            scores = memory_scores(v[one], rows[batch.item], rows[others], self.temperature)
+            losses.append(memory_loss(scores, self.loss, len(rows), partition))
         for bank, vectors in zip(self.banks, v, strict=True):
             bank.stage(batch.item, vectors)
-        return Step(loss, {"embedding": torch.cat(v, dim=1).detach()})
-
-    def _loss(self, v: Tensor, rows: Tensor, item: Tensor, others: Tensor, partition: nn.Module) -> Tensor:
-        scores = memory_scores(v, rows[item], rows[others], self.temperature)
-        return memory_loss(scores, self.loss, len(rows), partition)
+        return Step(torch.stack(losses).sum(), {"embedding": torch.cat(v, dim=1).detach()})
 
     def after_step(self, progress: Progress) -> None:
         """The memories of this batch follow; every Z is kept from the first batch on."""

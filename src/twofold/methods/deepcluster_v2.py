@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.clusters import Clusters
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
 from twofold.objectives.assignment import cluster_prediction
@@ -36,8 +36,8 @@ class DeepClusterV2(Method):
         heads: Number of clusterings; they read the memories of the global views in turn.
         prototypes: K, clusters of each. Small data want fewer.
         iterations: Turns of k-means before each epoch.
-        hidden: Units of the hidden layer of the projector.
-        dim: Length of z.
+        hidden: Units of the hidden layer of the projector; 0 for none, a list for any.
+        dim: Length of z; 0 for no projector, z = h.
 
     Traps:
         - Memories that are rewritten during an epoch and read by the loss would chase themselves: clusters
@@ -94,7 +94,7 @@ class DeepClusterV2(Method):
         heads: int = 3,
         prototypes: int = 3000,
         iterations: int = 10,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         dim: int = 128,
     ) -> None:
         super().__init__()
@@ -102,8 +102,8 @@ class DeepClusterV2(Method):
         self.heads = heads
         self.count = prototypes
         self.iterations = iterations
-        self.dim = dim
         self.encoder = encoder = make_encoder()
+        self.dim = dim or encoder.width
         self.projector = mlp(encoder.width, hidden, dim)
         synchronise(self)
 

@@ -11,6 +11,7 @@ from twofold.core.method import MakeEncoder, Method
 from twofold.nn.center import Center
 from twofold.nn.directions import Directions, bottleneck
 from twofold.nn.groups import matrices_and_vectors
+from twofold.nn.heads import Hidden
 from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
 from twofold.nn.teacher import Teacher, cosine_momentum
@@ -36,8 +37,8 @@ class DINO(Method):
             256), short runs less.
         center_momentum: m of the center C.
         prototypes: K, number of outputs. Small data want fewer.
-        hidden: Units of the hidden layers of the projector.
-        dim: Length of the bottleneck before the last layer.
+        hidden: Units of the two hidden layers of the projector; 0 for none, a list for any.
+        dim: Length of the bottleneck before the last layer; 0 for no projector.
         clip: Largest norm of the gradient of each parameter; 0 for any.
         frozen_epochs: Epochs at the start in which the last layer does not move.
         decay_growth: What the weight decay is multiplied by in the end (the paper's goes from 0.04 to 0.4).
@@ -116,7 +117,7 @@ class DINO(Method):
         momentum: float = 0.996,
         center_momentum: float = 0.9,
         prototypes: int = 65536,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         dim: int = 256,
         clip: float = 3.0,
         frozen_epochs: int = 1,
@@ -135,7 +136,7 @@ class DINO(Method):
         self.student = student = make_encoder()
         transformer = student.patch_embedding is not None
         self.projector = bottleneck(student.width, hidden, dim, norm=not transformer)
-        self.prototypes = Directions(dim, prototypes)
+        self.prototypes = Directions(dim or student.width, prototypes)
         self.teacher = Teacher(encoder=student, projector=self.projector, prototypes=self.prototypes)
         self.center = Center(prototypes)
         synchronise(self)

@@ -8,7 +8,7 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.patch_head import PatchHead, embed_patches
 from twofold.nn.queue import Queue
@@ -35,8 +35,8 @@ class InfoMin(Method):
         temperature: tau of InfoNCE.
         momentum: m of the key encoder f_k. Short runs want less (0.99).
         queue: K, number of past keys that serve as negatives. Small data want fewer (4096).
-        hidden: Units of the hidden layers of both heads.
-        dim: Length of queries and keys.
+        hidden: Units of the hidden layer of both heads; 0 for none, a list for any.
+        dim: Length of queries and keys; 0 for no heads: what is left is the layer that joins patches.
         bn_splits: Groups that the whole batch makes for batch norm, as for several devices. The batch must
             divide by it.
         hardness: How much like the query negatives are, which are then drawn from the queue by their rank;
@@ -89,7 +89,7 @@ class InfoMin(Method):
         temperature: float = 0.15,
         momentum: float = 0.999,
         queue: int = 65536,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         dim: int = 128,
         bn_splits: int = 8,
         hardness: float = 0.0,
@@ -99,10 +99,11 @@ class InfoMin(Method):
         self.momentum = momentum
         self.hardness = hardness
         self.encoder = encoder = make_encoder()
+        width = dim or encoder.width
         self.projector = mlp(encoder.width, hidden, dim, norm=False)
-        self.jigsaw = PatchHead(mlp(encoder.width, hidden, dim, norm=False), PATCHES, dim, dim)
+        self.jigsaw = PatchHead(mlp(encoder.width, hidden, dim, norm=False), PATCHES, width, width)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
-        self.queue = Queue(queue, dim)
+        self.queue = Queue(queue, width)
         split(self, bn_splits)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

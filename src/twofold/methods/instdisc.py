@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.bank import Bank, Partition
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
+from twofold.objectives.hard_negatives import rows_at_ranks, skewed_ranks
 from twofold.objectives.noise_contrastive import memory_loss, memory_scores
 from twofold.objectives.regression import cosine_regression
 from twofold.views import recipes
@@ -42,9 +44,12 @@ class InstDisc(Method):
         temperature: tau.
         negatives: m, memories drawn for each image.
         proximal: lambda, weight of the squared distance to the image's own memory; 0 for none.
-        dim: Length of v.
+        hidden: Units of a hidden layer of the head; 0 for a linear one, the paper's, a list for any.
+        dim: Length of v; 0 for no head, v = h.
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
+        hardness: How much like the embedding negatives are, which are then drawn from the bank by their rank;
+            0 draws them uniformly, as the paper does. NCE takes noise for uniform: better with ``softmax``.
 
     Traps:
         - The memory must be read before it is written, or an embedding is its own positive. It is written
@@ -66,6 +71,7 @@ class InstDisc(Method):
 
     bank: Bank
     views = recipes.single(recipes.A)
+    later = ("hidden", "hardness")
     presets: ClassVar = {
         "imagenet": IMAGENET,
         "cifar10": {**IMAGENET, "temperature": 0.1, "encoder": "resnet18"},
@@ -90,23 +96,27 @@ class InstDisc(Method):
         temperature: float = 0.07,
         negatives: int = 4096,
         proximal: float = 30.0,
+        hidden: Hidden = 0,
         dim: int = 128,
         fill: bool = False,
+        hardness: float = 0.0,
     ) -> None:
         super().__init__()
         self.loss = loss
         self.temperature = temperature
         self.negatives = negatives
         self.fill = fill
+        self.hardness = hardness
         self.proximal = proximal
         self.encoder = encoder = make_encoder()
-        self.projector = nn.Linear(encoder.width, dim)
+        self.dim = dim or encoder.width
+        self.projector = mlp(encoder.width, hidden, dim, norm=False)
         self.partition = Partition()
         synchronise(self)
 
     def setup(self, items: int, classes: int, steps: int) -> None:
         """A memory of every image."""
-        self.bank = Bank(items, self.projector.out_features)
+        self.bank = Bank(items, self.dim)
 
     def before_epoch(
         self, epoch: int, embed: Callable[[], Float[Tensor, "n d"]]
@@ -120,8 +130,10 @@ class InstDisc(Method):
         """The image's own memory against others, as the bank was before this batch."""
         v = self.projector(self.encoder(batch.views[0].pixels))
         n, memories = len(self.bank.rows), self.bank.rows[batch.item]
+        ranks = skewed_ranks(n - 1, self.hardness, progress.step, self.negatives)
         drawn = self.bank.draw(len(v), self.negatives, progress.step)
-        scores = memory_scores(v, memories, self.bank.rows[drawn], self.temperature)
+        others = drawn if ranks is None else rows_at_ranks(v, self.bank.rows, batch.item, ranks)
+        scores = memory_scores(v, memories, self.bank.rows[others], self.temperature)
         loss = memory_loss(scores, self.loss, n, self.partition)
         if self.proximal:
             loss = loss + self.proximal * cosine_regression(v, memories)

@@ -8,6 +8,7 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.queue import Queue
 from twofold.nn.shuffle import shuffled_keys
@@ -29,7 +30,8 @@ class MoCoV1(Method):
         temperature: tau of InfoNCE.
         momentum: m of the key encoder f_k. Short runs want less (0.99).
         queue: K, number of past keys that serve as negatives. Small data want fewer (4096).
-        dim: Length of q and k.
+        hidden: Units of a hidden layer of the head; 0 for a linear one, the paper's, a list for any.
+        dim: Length of q and k; 0 for no head, q = h.
         bn_splits: Groups that the whole batch makes for batch norm: the paper's 8 devices. The batch
             must divide by it.
         hardness: How much like the query negatives are, which are then drawn from the queue by their rank;
@@ -52,6 +54,7 @@ class MoCoV1(Method):
     """
 
     views = recipes.A
+    later = ("hidden",)
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",
@@ -94,6 +97,7 @@ class MoCoV1(Method):
         temperature: float = 0.07,
         momentum: float = 0.999,
         queue: int = 65536,
+        hidden: Hidden = 0,
         dim: int = 128,
         bn_splits: int = 8,
         hardness: float = 0.0,
@@ -103,9 +107,9 @@ class MoCoV1(Method):
         self.momentum = momentum
         self.hardness = hardness
         self.encoder = encoder = make_encoder()
-        self.projector = nn.Linear(encoder.width, dim)
+        self.projector = mlp(encoder.width, hidden, dim, norm=False)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
-        self.queue = Queue(queue, dim)
+        self.queue = Queue(queue, dim or encoder.width)
         split(self, bn_splits)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

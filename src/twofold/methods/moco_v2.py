@@ -10,7 +10,7 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.queue import Queue
 from twofold.nn.shuffle import shuffled_keys
@@ -32,8 +32,8 @@ class MoCoV2(Method):
         temperature: tau of InfoNCE.
         momentum: m of the key encoder f_k. Short runs want less (0.99).
         queue: K, number of past keys that serve as negatives. Small data want fewer (4096).
-        hidden: Units of the hidden layer of the head.
-        dim: Length of q and k.
+        hidden: Units of the hidden layer of the head; 0 for none, a list for any.
+        dim: Length of q and k; 0 for no head, q = h.
         bn_splits: Groups that the whole batch makes for batch norm: the paper's 8 devices. The batch
             must divide by it.
         symmetric: Whether each view is the query once (the loss is then the mean of both).
@@ -97,7 +97,7 @@ class MoCoV2(Method):
         temperature: float = 0.2,
         momentum: float = 0.999,
         queue: int = 65536,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         dim: int = 128,
         bn_splits: int = 8,
         symmetric: bool = False,
@@ -111,7 +111,7 @@ class MoCoV2(Method):
         self.encoder = encoder = make_encoder()
         self.projector = mlp(encoder.width, hidden, dim, norm=False)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
-        self.queue = Queue(queue, dim)
+        self.queue = Queue(queue, dim or encoder.width)
         split(self, bn_splits)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

@@ -10,7 +10,7 @@ from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
 from twofold.nn.fixed_patches import fix_patches
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, bare_norm, mlp
 from twofold.nn.norm import synchronise
 from twofold.nn.teacher import Teacher, cosine_momentum
 from twofold.objectives.batch_contrast import batch_info_nce
@@ -29,8 +29,9 @@ class MoCoV3(Method):
         make_encoder: Builds the encoder of f_q.
         temperature: tau of InfoNCE; 0.2 for transformers.
         momentum: m of the key encoder f_k at the start; it rises to 1. Short runs want less.
-        hidden: Units of the hidden layers of projector and predictor.
-        dim: Length of q and k.
+        hidden: Units of the hidden layers of the projector, and of that of the predictor; 0 for none, a list
+            for any.
+        dim: Length of q and k; 0 for no projector.
 
     Traps:
         - The patch embedding of a transformer is frozen, which weight decay has to leave alone too: it is
@@ -98,7 +99,7 @@ class MoCoV3(Method):
         *,
         temperature: float = 1.0,
         momentum: float = 0.99,
-        hidden: int = 4096,
+        hidden: Hidden = 4096,
         dim: int = 256,
     ) -> None:
         super().__init__()
@@ -107,14 +108,10 @@ class MoCoV3(Method):
         self.encoder = encoder = make_encoder()
         fix_patches(encoder)
         transformer = encoder.patch_embedding is not None
-        first = _layer(encoder.width, hidden) if transformer else []
-        self.projector = nn.Sequential(
-            *first,
-            *mlp(hidden if transformer else encoder.width, hidden, dim, bias=False),
-            nn.BatchNorm1d(dim, affine=False),
-        )
-        last = [nn.BatchNorm1d(dim, affine=False)] if transformer else []
-        self.predictor = nn.Sequential(*mlp(dim, hidden, dim, bias=False), *last)
+        depth, last = (2, bare_norm) if transformer else (1, None)
+        self.projector = mlp(encoder.width, hidden, dim, depth=depth, bias=False, last=bare_norm)
+        width = dim or encoder.width
+        self.predictor = mlp(width, hidden, width, bias=False, last=last)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
         synchronise(self)
 
@@ -140,7 +137,3 @@ class MoCoV3(Method):
     def parts(self) -> dict[str, nn.Module]:
         """Projector and predictor of the queries."""
         return {"projector": self.projector, "predictor": self.predictor}
-
-
-def _layer(width: int, hidden: int) -> list[nn.Module]:
-    return [nn.Linear(width, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU()]

@@ -10,9 +10,10 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.bank import Bank, Partition
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
 from twofold.nn.patch_head import PatchHead, embed_patches
+from twofold.objectives.hard_negatives import rows_at_ranks, skewed_ranks
 from twofold.objectives.noise_contrastive import memory_loss, memory_scores
 from twofold.views import recipes
 from twofold.views.pretext_recipes import PIRL as VIEWS
@@ -36,10 +37,12 @@ class PIRL(Method):
         temperature: tau.
         negatives: N, memories drawn for each image. Small data want fewer (1024).
         weight: lambda, of the patches; that of the image is ``1 - lambda``.
-        hidden: Units of a hidden layer of both heads; 0 for linear ones, the paper's.
-        dim: Length of the embeddings.
+        hidden: Units of a hidden layer of both heads; 0 for linear ones, the paper's, a list for any.
+        dim: Length of the embeddings; 0 for no heads: what is left is the layer that joins patches.
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
+        hardness: How much like the embedding negatives are, which are then drawn from the bank by their rank;
+            0 draws them uniformly, as the paper does. NCE takes noise for uniform: better with ``softmax``.
 
     Traps:
         - The memory follows the image alone: m_I is what the patches should become, not a mean of both.
@@ -56,6 +59,7 @@ class PIRL(Method):
 
     bank: Bank
     views = VIEWS
+    later = ("hardness",)
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",
@@ -89,23 +93,22 @@ class PIRL(Method):
         temperature: float = 0.07,
         negatives: int = 32000,
         weight: float = 0.5,
-        hidden: int = 0,
+        hidden: Hidden = 0,
         dim: int = 128,
         fill: bool = False,
+        hardness: float = 0.0,
     ) -> None:
         super().__init__()
         self.loss = loss
         self.temperature = temperature
         self.negatives = negatives
         self.fill = fill
+        self.hardness = hardness
         self.weight = weight
         self.encoder = encoder = make_encoder()
-
-        def head() -> nn.Module:
-            return mlp(encoder.width, hidden, dim, norm=False) if hidden else nn.Linear(encoder.width, dim)
-
-        self.projector = head()
-        self.jigsaw = PatchHead(head(), PATCHES, dim, dim)
+        width = dim or encoder.width
+        self.projector = mlp(encoder.width, hidden, dim, norm=False)
+        self.jigsaw = PatchHead(mlp(encoder.width, hidden, dim, norm=False), PATCHES, width, width)
         self.partition: Any = nn.ModuleList([Partition(), Partition()])
         synchronise(self)
 
@@ -126,16 +129,14 @@ class PIRL(Method):
         x, patches = (view.pixels for view in batch.views)
         v = self.projector(self.encoder(x))
         v_patches = self.jigsaw(embed_patches(self.encoder, patches))
-        m, others = self.bank.rows[batch.item], self.bank.draw(len(v), self.negatives, progress.step)
-        of_image, of_patches = (
-            memory_loss(
-                memory_scores(f, m, self.bank.rows[others], self.temperature),
-                self.loss,
-                len(self.bank.rows),
-                partition,
-            )
-            for f, partition in zip((v, v_patches), self.partition, strict=True)
-        )
+        rows, losses = self.bank.rows, []
+        drawn = self.bank.draw(len(v), self.negatives, progress.step)
+        ranks = skewed_ranks(len(rows) - 1, self.hardness, progress.step, self.negatives)
+        for f, partition in zip((v, v_patches), self.partition, strict=True):
+            others = drawn if ranks is None else rows_at_ranks(f, rows, batch.item, ranks)
+            scores = memory_scores(f, rows[batch.item], rows[others], self.temperature)
+            losses.append(memory_loss(scores, self.loss, len(rows), partition))
+        of_image, of_patches = losses
         self.bank.stage(batch.item, v)
         loss = self.weight * of_patches + (1 - self.weight) * of_image
         return Step(loss, {"embedding": v.detach(), "loss_of_patches": of_patches.detach()})

@@ -10,7 +10,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.encoder import Encoder
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import mlp, pixel_mlp
+from twofold.nn.heads import Hidden, mlp, pixel_mlp
 from twofold.nn.norm import synchronise
 from twofold.nn.teacher import Teacher, cosine_momentum
 from twofold.objectives.dense import cell_distances, cells, pixel_consistency, pixel_propagation
@@ -30,8 +30,8 @@ class PixPro(Method):
         momentum: Momentum of the key encoder at the start; it rises to 1.
         gamma: Sharpness of pixel propagation.
         threshold: Largest distance of a positive pair, in diagonals of a cell.
-        hidden: Units of the hidden layer of the projection.
-        dim: Length of the embedding x of a cell.
+        hidden: Units of the hidden layer of the projection; 0 for none, a list for any.
+        dim: Length of the embedding x of a cell; 0 for no projection.
         instance: Weight of a BYOL-type loss on the pooled features, with a projector and a predictor
             of its own; 0 for none. With 1 the features serve classification too.
 
@@ -82,7 +82,7 @@ class PixPro(Method):
         momentum: float = 0.99,
         gamma: float = 2.0,
         threshold: float = 0.7,
-        hidden: int = 4096,
+        hidden: Hidden = 4096,
         dim: int = 256,
         instance: float = 0.0,
     ) -> None:
@@ -92,12 +92,13 @@ class PixPro(Method):
         self.threshold = threshold
         self.instance = instance
         self.encoder = encoder = make_encoder()
+        width = dim or encoder.width
         self.projector = pixel_mlp(encoder.width, hidden, dim)
-        self.transform = nn.Conv2d(dim, dim, 1)
+        self.transform = nn.Conv2d(width, width, 1)
         students: dict[str, nn.Module] = {"encoder": self.encoder, "projector": self.projector}
         if instance:
             self.instance_projector = mlp(encoder.width, hidden, dim)
-            self.instance_predictor = mlp(dim, hidden, dim)
+            self.instance_predictor = mlp(width, hidden, width)
             students["instance_projector"] = self.instance_projector
         self.teacher = Teacher(**students)
         synchronise(self)

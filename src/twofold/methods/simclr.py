@@ -10,7 +10,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import mlp, scale_norm
+from twofold.nn.heads import Hidden, mlp, scale_norm
 from twofold.nn.norm import synchronise
 from twofold.objectives.contrastive import nt_xent
 from twofold.views import recipes
@@ -24,8 +24,8 @@ class SimCLR(Method):
     Args:
         make_encoder: Builds the encoder f.
         temperature: tau of NT-Xent. Small batches and short runs want more (0.2 to 0.5).
-        hidden: Units of the hidden layer of the projection head g.
-        dim: Length of z, the output of g.
+        hidden: Units of the hidden layer of the projection head g; 0 for none, a list for any.
+        dim: Length of z, the output of g; 0 for no head, z = h.
 
     Traps:
         - What is left out of the denominator is an anchor's comparison with itself, not its positive.
@@ -79,12 +79,12 @@ class SimCLR(Method):
     }
 
     def __init__(
-        self, make_encoder: MakeEncoder, *, temperature: float = 0.1, hidden: int = 2048, dim: int = 128
+        self, make_encoder: MakeEncoder, *, temperature: float = 0.1, hidden: Hidden = 2048, dim: int = 128
     ) -> None:
         super().__init__()
         self.temperature = temperature
         self.encoder = encoder = make_encoder()
-        self.projector = nn.Sequential(*mlp(encoder.width, hidden, dim, bias=False), scale_norm(dim))
+        self.projector = mlp(encoder.width, hidden, dim, bias=False, last=scale_norm)
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

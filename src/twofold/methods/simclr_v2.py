@@ -9,8 +9,8 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
-from twofold.nn.deep_head import deep_head
 from twofold.nn.groups import matrices_and_vectors
+from twofold.nn.heads import Hidden, mlp, scale_norm
 from twofold.nn.norm import synchronise
 from twofold.objectives.contrastive import nt_xent
 from twofold.views import recipes
@@ -27,9 +27,9 @@ class SimCLRV2(Method):
     Args:
         make_encoder: Builds the encoder f.
         temperature: tau of NT-Xent. Small batches and short runs want more (0.2 to 0.5).
-        hidden: Units of the hidden layers of the projection head g.
-        layers: Layers of g.
-        dim: Length of z, the output of g.
+        hidden: Units of the hidden layers of the projection head g; 0 for none, a list for any.
+        layers: Layers of g, where no list of hidden ones is given.
+        dim: Length of z, the output of g; 0 for no head, z = h.
 
     Traps:
         - Fine-tuning from the middle of the head keeps that layer whole, its batch norm and ReLU included:
@@ -65,14 +65,14 @@ class SimCLRV2(Method):
         make_encoder: MakeEncoder,
         *,
         temperature: float = 0.1,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         layers: int = 3,
         dim: int = 128,
     ) -> None:
         super().__init__()
         self.temperature = temperature
         self.encoder = encoder = make_encoder()
-        self.projector = deep_head(encoder.width, hidden, dim, layers)
+        self.projector = mlp(encoder.width, hidden, dim, depth=layers - 1, bias=False, last=scale_norm)
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

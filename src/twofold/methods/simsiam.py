@@ -7,7 +7,8 @@ from torch import nn
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
-from twofold.nn.heads import layers, mlp
+from twofold.nn.groups import moving
+from twofold.nn.heads import Hidden, bare_norm, mlp
 from twofold.nn.norm import synchronise
 from twofold.objectives.similarity import negative_cosine
 from twofold.views import recipes
@@ -21,10 +22,11 @@ class SimSiam(Method):
 
     Args:
         make_encoder: Builds the encoder f; the last norm of its residual blocks starts at 0.
-        hidden: Units of the hidden layers of the projection MLP.
-        dim: d, length of z and of p.
-        bottleneck: Units of the hidden layer of the predictor h.
-        depth: Layers of the projection MLP; the paper takes 2 for CIFAR-10.
+        hidden: Units of the hidden layers of the projection MLP; 0 for none, a list for any.
+        dim: d, length of z and of p; 0 for no projection MLP, z = h.
+        bottleneck: Units of the hidden layer of the predictor h; 0 for none, a list for any.
+        depth: Layers of the projection MLP, where no list of hidden ones is given; the paper takes 2 for
+            CIFAR-10.
 
     Traps:
         - Without the stopped gradient, or without the predictor, all embeddings become one. The loss does
@@ -84,16 +86,16 @@ class SimSiam(Method):
         self,
         make_encoder: MakeEncoder,
         *,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         dim: int = 2048,
-        bottleneck: int = 512,
+        bottleneck: Hidden = 512,
         depth: int = 3,
     ) -> None:
         super().__init__()
         self.encoder = encoder = make_encoder()
-        widths = (encoder.width, *[hidden] * (depth - 1), dim)
-        self.projector = nn.Sequential(*layers(widths, bias=False), nn.BatchNorm1d(dim, affine=False))
-        self.predictor = mlp(dim, bottleneck, dim)
+        self.projector = mlp(encoder.width, hidden, dim, depth=depth - 1, bias=False, last=bare_norm)
+        width = dim or encoder.width
+        self.predictor = mlp(width, bottleneck, width)
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
@@ -106,8 +108,8 @@ class SimSiam(Method):
 
     def param_groups(self) -> list[dict[str, Any]]:
         """The predictor apart, whose rate does not fall (section 4.2)."""
-        rest = [*self.encoder.parameters(), *self.projector.parameters()]
-        return [{"params": rest}, {"params": list(self.predictor.parameters()), "lr_scale": _undo_cosine}]
+        rest = moving(self.encoder, self.projector)
+        return [{"params": rest}, {"params": moving(self.predictor), "lr_scale": _undo_cosine}]
 
     def parts(self) -> dict[str, nn.Module]:
         """The projection MLP and the predictor h."""

@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
-from twofold.nn.deep_head import deep_head
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp, scale_norm
 from twofold.nn.norm import synchronise
 from twofold.objectives.supervised_contrast import supervised_contrast
 from twofold.views import recipes
@@ -27,8 +26,8 @@ class SupCon(Method):
     Args:
         make_encoder: Builds the encoder f.
         temperature: tau.
-        hidden: Units of the hidden layer of the projection head.
-        dim: Length of z.
+        hidden: Units of the hidden layer of the projection head; 0 for none, a list for any.
+        dim: Length of z; 0 for no head, z = h.
         norm: Whether both layers have a batch norm, as in SimCLR's head; without, embeddings stay close to
             each other for many epochs.
 
@@ -79,17 +78,15 @@ class SupCon(Method):
         make_encoder: MakeEncoder,
         *,
         temperature: float = 0.1,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         dim: int = 128,
         norm: bool = False,
     ) -> None:
         super().__init__()
         self.temperature = temperature
         self.encoder = encoder = make_encoder()
-        if norm:
-            self.projector = deep_head(encoder.width, hidden, dim, layers=2)
-        else:
-            self.projector = mlp(encoder.width, hidden, dim, norm=False)
+        last = scale_norm if norm else None
+        self.projector = mlp(encoder.width, hidden, dim, norm=norm, bias=not norm, last=last)
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

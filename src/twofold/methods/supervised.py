@@ -10,7 +10,7 @@ from twofold.core.method import MakeEncoder, Method
 from twofold.core.precision import cast_up
 from twofold.core.recipe import Crop, Recipe, ViewSpec
 from twofold.nn.encoder import Encoder
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
 from twofold.views.ops.affine import Translate
 from twofold.views.ops.flips import Flip
@@ -32,7 +32,8 @@ class Supervised(Method):
     Args:
         make_encoder: Builds the encoder f.
         label_smoothing: Share of the target that is spread over all classes.
-        hidden: Units of the hidden layer of a projection head before the classifier; 0 for no head.
+        hidden: Units of the hidden layer of a projection head before the classifier; 0 for no head, a list
+            for any ([] is a linear head).
         dim: Length of the output of that head.
 
     Traps:
@@ -76,14 +77,15 @@ class Supervised(Method):
     }
 
     def __init__(
-        self, make_encoder: MakeEncoder, *, label_smoothing: float = 0.0, hidden: int = 0, dim: int = 128
+        self, make_encoder: MakeEncoder, *, label_smoothing: float = 0.0, hidden: Hidden = 0, dim: int = 128
     ) -> None:
         super().__init__()
         self.label_smoothing = label_smoothing
         self.encoder = encoder = make_encoder()
-        self.projector = mlp(encoder.width, hidden, dim) if hidden else nn.Identity()
+        dim = 0 if hidden == 0 else dim
+        self.projector = mlp(encoder.width, hidden, dim)
         self.classifier: nn.Module = nn.Identity()
-        self.width = dim if hidden else encoder.width
+        self.width = dim or encoder.width
         synchronise(self)
 
     def setup(self, items: int, classes: int, steps: int) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
-from twofold.nn.heads import Prototypes, mlp
+from twofold.nn.heads import Hidden, Prototypes, mlp
 from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
 from twofold.nn.queue import Queue
@@ -29,8 +29,8 @@ class SwAV(Method):
         epsilon: Smoothness of the codes. Lower it to 0.03 where the loss stays at log(prototypes).
         iterations: Turns of the Sinkhorn algorithm.
         prototypes: K, number of prototypes. Small data want fewer.
-        hidden: Units of the hidden layer of the projector.
-        dim: Length of z.
+        hidden: Units of the hidden layer of the projector; 0 for none, a list for any.
+        dim: Length of z; 0 for no projector, z = h.
         frozen_steps: Steps at the start in which prototypes do not move.
         queue: Past embeddings of each global view that join in making codes; 0 for none. The paper
             takes 3840 with batches of 256.
@@ -104,7 +104,7 @@ class SwAV(Method):
         epsilon: float = 0.05,
         iterations: int = 3,
         prototypes: int = 3000,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         dim: int = 128,
         frozen_steps: int = 313,
         queue: int = 0,
@@ -118,8 +118,9 @@ class SwAV(Method):
         self.queue_epoch = queue_epoch
         self.encoder = encoder = make_encoder()
         self.projector = mlp(encoder.width, hidden, dim)
-        self.prototypes = Prototypes(dim, prototypes)
-        self.queue = Queue(queue, dim * len(self.views.globals_)) if queue else None
+        width = dim or encoder.width
+        self.prototypes = Prototypes(width, prototypes)
+        self.queue = Queue(queue, width * len(self.views.globals_)) if queue else None
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

@@ -11,8 +11,8 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.core.precision import cast_up
-from twofold.nn.deep_head import deep_head
 from twofold.nn.groups import matrices_and_vectors
+from twofold.nn.heads import Hidden, mlp, scale_norm
 from twofold.nn.norm import synchronise
 from twofold.objectives.distribution import (
     draw_prior,
@@ -39,8 +39,8 @@ class SWD(Method):
         temperature: tau of log_sum_exp.
         scale: Factor of the whole loss. Both terms are means over coordinates; d makes sums of them, which
             is what rates of other contrastive losses are fit for.
-        hidden: Units of both hidden layers of the projection head g.
-        dim: d, length of z.
+        hidden: Units of both hidden layers of the projection head g; 0 for none, a list for any.
+        dim: d, length of z; 0 for no head, z = h.
 
     Traps:
         - Embeddings are put on the unit sphere for the hypersphere and log_sum_exp only: scaled to unit
@@ -91,7 +91,7 @@ class SWD(Method):
         weight: float = 1.0,
         temperature: float = 0.1,
         scale: float = 1.0,
-        hidden: int = 2048,
+        hidden: Hidden = 2048,
         dim: int = 128,
     ) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class SWD(Method):
         self.temperature = temperature
         self.scale = scale
         self.encoder = encoder = make_encoder()
-        self.projector = deep_head(encoder.width, hidden, dim)
+        self.projector = mlp(encoder.width, hidden, dim, depth=2, bias=False, last=scale_norm)
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

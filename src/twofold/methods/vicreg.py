@@ -10,7 +10,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.core.precision import cast_up
 from twofold.nn.groups import matrices_and_vectors
-from twofold.nn.heads import layers
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
 from twofold.objectives.redundancy import covariance_penalty, variance_hinge
 from twofold.views import recipes
@@ -30,8 +30,8 @@ class VICReg(Method):
         covariance: nu, weight of the squared covariances of both views.
         kappa: Factor of the variance: 0.5 for the mean of both views, as in the released code, 1 for
             their sum, as in the paper's formula.
-        hidden: Units of the hidden layers of the expander.
-        dim: d, length of z.
+        hidden: Units of the two hidden layers of the expander; 0 for none, a list for any.
+        dim: d, length of z; 0 for no expander, z = h.
 
     Traps:
         - Variance and covariance are those of the whole batch: embeddings are gathered from all processes,
@@ -86,7 +86,7 @@ class VICReg(Method):
         variance: float = 25.0,
         covariance: float = 1.0,
         kappa: float = 0.5,
-        hidden: int = 8192,
+        hidden: Hidden = 8192,
         dim: int = 8192,
     ) -> None:
         super().__init__()
@@ -95,7 +95,7 @@ class VICReg(Method):
         self.covariance = covariance
         self.kappa = kappa
         self.encoder = encoder = make_encoder()
-        self.projector = layers((encoder.width, hidden, hidden, dim), bias=False)
+        self.projector = mlp(encoder.width, hidden, dim, depth=2, bias=False)
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:

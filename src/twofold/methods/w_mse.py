@@ -11,7 +11,7 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.errors import UsageError
 from twofold.core.method import MakeEncoder, Method
-from twofold.nn.heads import mlp
+from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
 from twofold.objectives.regression import cosine_regression
 from twofold.objectives.whitening import whiten
@@ -32,8 +32,8 @@ class WMSE(Method):
         make_encoder: Builds the encoder f.
         sub_batch: Images that are whitened together, at least twice ``dim``; batches must divide by it.
         shrink: epsilon, share of the identity in the covariance.
-        hidden: Units of the hidden layer of the head.
-        dim: d, length of z.
+        hidden: Units of the hidden layer of the head; 0 for none, a list for any.
+        dim: d, length of z; 0 for no head, z = h.
 
     Traps:
         - A covariance of d dimensions takes many more than d embeddings: fewer than 2 d are refused.
@@ -96,18 +96,19 @@ class WMSE(Method):
         *,
         sub_batch: int = 256,
         shrink: float = 0.0,
-        hidden: int = 1024,
+        hidden: Hidden = 1024,
         dim: int = 128,
     ) -> None:
         super().__init__()
-        if sub_batch < 2 * dim:
-            raise UsageError(
-                f"{sub_batch} embeddings are too few to whiten {dim} dimensions: "
-                f"give --sub-batch {2 * dim} or more, or --dim {sub_batch // 2} or less"
-            )
         self.sub_batch = sub_batch
         self.shrink = shrink
         self.encoder = encoder = make_encoder()
+        width = dim or encoder.width
+        if sub_batch < 2 * width:
+            raise UsageError(
+                f"{sub_batch} embeddings are too few to whiten {width} dimensions: "
+                f"give --sub-batch {2 * width} or more, or --dim {sub_batch // 2} or less"
+            )
         self.projector = mlp(encoder.width, hidden, dim, bias=False)  # whitening would take a bias off again
         synchronise(self)
 

@@ -61,7 +61,7 @@ def over_repeats(estimates: Sequence[Estimate], *, share: bool = True) -> Estima
         return estimates[0]
     count = len(estimates)
     value = sum(one.value for one in estimates) / count
-    spread = _students_t(count - 1) * standard_deviation(estimates) / math.sqrt(count)
+    spread = students_t(count - 1) * standard_deviation(estimates) / math.sqrt(count)
     below = math.hypot(spread, sum(one.value - one.low for one in estimates) / count)
     above = math.hypot(spread, sum(one.high - one.value for one in estimates) / count)
     low, high = value - below, value + above
@@ -80,7 +80,8 @@ def standard_deviation(estimates: Sequence[Estimate]) -> float:
     return math.sqrt(sum((one.value - mean) ** 2 for one in estimates) / (len(estimates) - 1))
 
 
-def _students_t(freedom: int) -> float:
+def students_t(freedom: float) -> float:
+    """97.5th percentile of Student's distribution."""
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     return float(stdtrit(freedom, 0.975))

@@ -1,11 +1,14 @@
 """The last layer of self-distillation."""
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from twofold.core.precision import full_precision
+from twofold.nn.heads import Hidden, layers
 
 
 class Directions(nn.Module):
@@ -37,19 +40,22 @@ def _cosines(z: Tensor, weight: Tensor) -> Tensor:
     return F.normalize(z, dim=-1) @ F.normalize(weight, dim=-1).T
 
 
-def bottleneck(width: int, hidden: int, dim: int, *, norm: bool) -> nn.Sequential:
+def bottleneck(width: int, hidden: Hidden, dim: int, *, norm: bool) -> nn.Module:
     """Three layers with GELUs between them, started small (truncated normal of 0.02, no bias).
 
     Args:
         width: Length of the input.
         hidden: Units of the two hidden layers.
-        dim: Length of the output.
+        dim: Length of the output; 0 gives back the input.
         norm: Batch norm before each GELU.
     """
-    body: list[nn.Module] = []
-    for units in (width, hidden):
-        body += [nn.Linear(units, hidden), *([nn.BatchNorm1d(hidden)] if norm else []), nn.GELU()]
-    head = nn.Sequential(*body, nn.Linear(hidden, dim))
+    if not dim:
+        return nn.Identity()
+    *body, final = pairwise((width, *layers(hidden, depth=2), dim))
+    stack: list[nn.Module] = []
+    for wide, units in body:
+        stack += [nn.Linear(wide, units), *([nn.BatchNorm1d(units)] if norm else []), nn.GELU()]
+    head = nn.Sequential(*stack, nn.Linear(*final))
     for layer in head:
         if isinstance(layer, nn.Linear):
             nn.init.trunc_normal_(layer.weight, std=0.02)

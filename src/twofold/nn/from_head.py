@@ -75,6 +75,6 @@ def _parts(head: State) -> list[State]:
 
 
 def _folded(weight: Tensor, bias: Tensor, norm: State) -> tuple[Tensor, Tensor]:
-    scale = norm["weight"] / (norm["running_var"] + _EPSILON).sqrt()
+    scale = norm.get("weight", torch.ones(len(bias))) / (norm["running_var"] + _EPSILON).sqrt()
     offset = norm.get("bias", torch.zeros_like(scale))
     return weight * scale[:, None], (bias - norm["running_mean"]) * scale + offset

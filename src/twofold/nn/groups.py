@@ -11,8 +11,13 @@ def matrices_and_vectors(module: nn.Module) -> list[dict[str, Any]]:
     What the papers on LARS exclude are the parameters of at most one dimension (SimCLR, BYOL and
     most others; not MoCo, SwAV and SimSiam, which decay everything).
     """
-    moving = [p for p in module.parameters() if p.requires_grad]
+    parameters = moving(module)
     return [
-        {"params": [p for p in moving if p.ndim > 1]},
-        {"params": [p for p in moving if p.ndim <= 1], "weight_decay_scale": 0.0, "trust": False},
+        {"params": [p for p in parameters if p.ndim > 1]},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay_scale": 0.0, "trust": False},
     ]
+
+
+def moving(*modules: nn.Module) -> list[nn.Parameter]:
+    """The parameters of some modules that are not frozen."""
+    return [p for module in modules for p in module.parameters() if p.requires_grad]

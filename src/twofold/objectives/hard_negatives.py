@@ -5,6 +5,7 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from twofold.core.precision import full_precision
 
@@ -14,18 +15,24 @@ SKEWNESS = 4.0
 SCALE = 0.3
 """Its scale for a hardness of 1, as a share of the candidates."""
 
+AT_ONCE = 1 << 24
+"""Similarities that are ranked at once: with their order, 250 MB."""
 
-def skewed_ranks(count: int, hardness: float, step: int) -> Int[Tensor, " count"] | None:
+
+def skewed_ranks(
+    count: int, hardness: float, step: int, draws: int | None = None
+) -> Int[Tensor, " draws"] | None:
     """Which of ``count`` candidates serve as negatives, by rank: 0 is the one most like the query.
 
-    As many are drawn as there are, with replacement: ``rank = count * clip(u, 0, 1)``, where u follows a
-    skew-normal distribution at 0, of shape 4 and scale ``0.3 / hardness``. With a hardness of 1 half of the
-    draws are among the hardest fifth, and one in thirteen is the hardest of all, where u was below 0.
+    They are drawn with replacement: ``rank = count * clip(u, 0, 1)``, where u follows a skew-normal
+    distribution at 0, of shape 4 and scale ``0.3 / hardness``. With a hardness of 1 half of the draws are
+    among the hardest fifth, and one in thirteen is the hardest of all, where u was below 0.
 
     Args:
         count: Number of candidates.
         hardness: Above 0; higher draws harder negatives.
         step: Decides the draws, which are the same on all processes.
+        draws: How many negatives each query gets; None for as many as there are candidates.
 
     Returns:
         Ranks for all queries of the step, each of which ranks the candidates for itself; None for a
@@ -37,7 +44,7 @@ def skewed_ranks(count: int, hardness: float, step: int) -> Int[Tensor, " count"
     if hardness == 0:
         return None
     delta = SKEWNESS / math.hypot(1, SKEWNESS)
-    one, other = torch.randn(2, count, generator=torch.Generator().manual_seed(step)).unbind()
+    one, other = torch.randn(2, draws or count, generator=torch.Generator().manual_seed(step)).unbind()
     u = (delta * one.abs() + math.sqrt(1 - delta**2) * other) * SCALE / hardness
     return (count * u.clamp(min=0)).long().clamp(max=count - 1)
 
@@ -51,3 +58,26 @@ def at_ranks(likeness: Float[Tensor, "b n"], ranks: Int[Tensor, " m"]) -> Float[
         ranks: From 0 to ``n - 1``; may repeat.
     """
     return likeness.sort(dim=1, descending=True).values[:, ranks.to(likeness.device)]
+
+
+@torch.no_grad()
+@full_precision
+def rows_at_ranks(
+    v: Float[Tensor, "b d"], rows: Float[Tensor, "n d"], own: Int[Tensor, " b"], ranks: Int[Tensor, " m"]
+) -> Int[Tensor, "b m"]:
+    """Which memories have these ranks among all but the image's own, 0 being the one most like the embedding.
+
+    A few embeddings at a time are compared with the whole bank, so that memory does not grow with the batch.
+
+    Args:
+        v: Embeddings.
+        rows: The memory of every image, unit vectors.
+        own: Where each embedding's image has its own, which is its positive.
+        ranks: From 0 to ``n - 2``; may repeat.
+    """
+    ranks, band = ranks.to(v.device), max(1, AT_ONCE // len(rows))
+    found = []
+    for some, positive in zip(F.normalize(v).split(band), own.split(band), strict=True):
+        likeness = (some @ rows.T).scatter_(1, positive[:, None], -torch.inf)
+        found.append(likeness.argsort(dim=1, descending=True)[:, ranks])
+    return torch.cat(found)

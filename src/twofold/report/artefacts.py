@@ -53,7 +53,8 @@ def _exhibit(artefact: Artefact) -> Exhibit:
     if len(lines) > _LONGEST:
         lines = []
     whose = Row(artefact.subject, role(artefact.subject), ())
-    title = ", ".join(filter(None, (whose.title, whose.note)))
+    note = "" if whose.role == "trained" else whose.note  # the page is the run's own
+    title = ", ".join(filter(None, (whose.title, note)))
     return Exhibit(title, artefact.caption, artefact.name, uri, suffix in _PICTURES, lines)
 
 

@@ -1,5 +1,6 @@
 """Scores as a table: a row for everything that was judged, a column for every way of judging."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,9 @@ FOUND = "found"
 """Entry of a protocol that does not define the figure: what came out on the way, as a selected strength."""
 
 ROLES: tuple[Role, ...] = ("pixels", "random", "supervised", "public", "part", "trained")
+_LONG = 20
+"""Letters of a value that is no part of a title where a shorter one will do."""
+
 _EVALUATIONS = {
     "knn": "k-NN",
     "linear": "Linear probe",
@@ -99,11 +103,32 @@ class Grid:
         protocols = [score.protocol for row in self.rows if (score := row.scores[position])]
         return next((str(told) for protocol in protocols if (told := protocol.get("selected"))), "")
 
+    def parts(self, most: int) -> "list[Grid]":
+        """The same with no more than so many columns each; protocols are kept whole where they fit."""
+        groups: list[list[int]] = [[]]
+        for _, run in itertools.groupby(range(len(self.columns)), lambda n: self.columns[n].evaluation):
+            own = list(run)
+            for start in range(0, len(own), most):
+                some = own[start : start + most]
+                if len(groups[-1]) + len(some) > most:
+                    groups.append([])
+                groups[-1] += some
+        return [self._part(group) for group in groups if group]
+
+    def _part(self, positions: Sequence[int]) -> "Grid":
+        rows = (Row(row.subject, row.role, tuple(row.scores[n] for n in positions)) for row in self.rows)
+        return Grid(tuple(self.columns[n] for n in positions), tuple(row for row in rows if any(row.scores)))
+
 
 def grid(scores: Sequence[Score]) -> Grid:
-    """Arranges scores in rows and columns. A figure that was measured twice counts as measured last."""
+    """Arranges scores in rows and columns, those of one protocol side by side.
+
+    A figure that was measured twice counts as measured last.
+    """
     cells = {(score.subject, column): score for score, column in zip(scores, _columns(scores), strict=True)}
-    columns = tuple(dict.fromkeys(column for _, column in cells))
+    appeared = dict.fromkeys(column for _, column in cells)
+    protocols = list(dict.fromkeys(column.evaluation for column in appeared))
+    columns = tuple(sorted(appeared, key=lambda column: protocols.index(column.evaluation)))
     subjects = sorted(dict.fromkeys(subject for subject, _ in cells), key=lambda s: ROLES.index(role(s)))
     rows = (Row(s, role(s), tuple(cells.get((s, column)) for column in columns)) for s in subjects)
     return Grid(columns, tuple(rows))
@@ -146,17 +171,17 @@ def _columns(scores: Sequence[Score]) -> list[Column]:
 
 
 def _telling_keys(scores: Sequence[Score]) -> list[str]:
-    """The first protocol entries that tell the scores of one subject apart."""
+    """The first protocol entries that tell the scores of one subject apart, long ones last."""
     chosen: list[str] = []
     for subject in dict.fromkeys(score.subject for score in scores):
         protocols = [score.protocol for score in scores if score.subject == subject]
-        for key in dict.fromkeys(key for protocol in protocols for key in protocol):
-            if (
-                key != FOUND
-                and len({repr(protocol.get(key)) for protocol in protocols}) > 1
-                and key not in chosen
-            ):
-                told = {tuple(repr(p.get(k)) for k in chosen) for p in protocols}
-                if len(told) < len(protocols):
-                    chosen.append(key)
+        values = {
+            key: {repr(protocol.get(key)) for protocol in protocols}
+            for key in dict.fromkeys(key for protocol in protocols for key in protocol if key != FOUND)
+        }
+        differing = [key for key, each in values.items() if len(each) > 1]
+        for key in sorted(differing, key=lambda key: max(map(len, values[key])) > _LONG):
+            told = {tuple(repr(protocol.get(k)) for k in chosen) for protocol in protocols}
+            if key not in chosen and len(told) < len(protocols):
+                chosen.append(key)
     return chosen

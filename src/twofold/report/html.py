@@ -21,6 +21,9 @@ from twofold.report.record import Record, read_record
 from twofold.report.shown import figure, is_recall, shown
 from twofold.report.verdict import judge
 
+_COLUMNS = 6
+"""Of a table, so that it is not wider than the page."""
+
 
 def write_report(run_folder: Path) -> Path:
     """Writes ``report.html`` in a run folder and returns its path.
@@ -50,6 +53,7 @@ def _render(record: Record) -> str:
     )
     environment.filters["figure"] = figure
     first = shown(record.scores)
+    further = [score for score in record.scores if score not in first and not is_recall(score)]
     verdict = judge(first)
     charts = training_charts(record.log, _steps_per_epoch(record))
     return environment.get_template("report.html.j2").render(
@@ -57,10 +61,10 @@ def _render(record: Record) -> str:
         data=record.said("data", "name") or "unnamed images",
         run=record.folder.resolve().name,
         verdict=verdict,
-        table=(table := grid(first)),
+        tables=(table := grid(first)).parts(_COLUMNS),
         marked=any(map(table.selected, range(len(table.columns)))),
         few_labels=any("labels" in score.evaluation for score in first),
-        further=grid([score for score in record.scores if score not in first and not is_recall(score)]),
+        further=grid(further).parts(_COLUMNS),
         recalls=_recalls(record.scores),
         exhibits=exhibits(record.artefacts),
         protocols=_protocols(record.scores),

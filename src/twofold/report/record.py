@@ -62,5 +62,11 @@ def read_record(path: Path) -> Record:
 
 
 def _artefacts(folder: RunFolder) -> list[Artefact]:
-    places = [(folder.path / "artefacts" / entry.pop("file"), entry) for entry in folder.artefacts()]
-    return [Artefact(**entry, content=path.read_bytes()) for path, entry in places if path.is_file()]
+    """None from elsewhere, whatever a file that came from strangers says."""
+    place = (folder.path / "artefacts").resolve()
+    found = [((place / entry.pop("file")).resolve(), entry) for entry in folder.artefacts()]
+    return [
+        Artefact(**entry, content=path.read_bytes())
+        for path, entry in found
+        if path.is_file() and path.is_relative_to(place)
+    ]

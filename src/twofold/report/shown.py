@@ -35,6 +35,11 @@ def figure(value: float, share: bool) -> str:
     return f"{100 * value:.1f}" if share else f"{value:.3g}"
 
 
+def uncertainty(value: float, share: bool) -> str:
+    """Half of an interval, or a standard deviation: other numbers by two digits."""
+    return f"{100 * value:.1f}" if share else f"{value:.2g}"
+
+
 @cache
 def _usual(evaluation: str) -> tuple[str, ...]:
     """What a protocol shows; one that is no longer there, as most do, its accuracy."""

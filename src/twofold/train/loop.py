@@ -136,7 +136,7 @@ def embed_all(training: Training, batch_size: int = 512) -> Float[Tensor, "n d"]
     Each process embeds its share of them, padded with the last image where they do not divide.
     """
     method, images = training.method, training.stream.images
-    share = dist.rows(math.ceil(len(images) / dist.world_size())).clamp(max=len(images) - 1).numpy()
+    share = dist.share(len(images)).numpy()
     was_training = method.training
     method.eval()
     features = []

@@ -16,11 +16,12 @@ class OptimizerSpec:
     """How the weights move.
 
     Args:
-        optimizer: ``lars`` keeps the rate inside the momentum (SimCLR); ``lars_out`` multiplies it in
-            last (BYOL, Barlow Twins, VICReg, MoCo v3); ``larc`` is SwAV's.
+        optimizer: ``nesterov`` is ``sgd`` that looks ahead by its momentum; ``lars`` keeps the rate inside
+            the momentum (SimCLR); ``lars_out`` multiplies it in last (BYOL, Barlow Twins, VICReg, MoCo v3);
+            ``larc`` is SwAV's.
         lr: Highest learning rate, used as it is: not scaled by the batch.
         weight_decay: Decoupled for ``adamw``, added to the gradient otherwise.
-        momentum: Of ``sgd`` and LARS.
+        momentum: Of ``sgd``, ``nesterov`` and LARS.
         warmup: Share of the steps over which the rate rises linearly from 0.
         schedule: What follows: half a cosine, a constant rate, or a rate that falls in steps.
         floor: Where the cosine ends, as a share of ``lr``.
@@ -28,7 +29,7 @@ class OptimizerSpec:
         drop: What the rate is multiplied by there.
     """
 
-    optimizer: Literal["sgd", "adam", "adamw", "lars", "lars_out", "larc"] = "sgd"
+    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "lars", "lars_out", "larc"] = "sgd"
     lr: float = 0.06
     weight_decay: float = 5e-4
     momentum: float = 0.9
@@ -49,8 +50,9 @@ def make_optimizer(spec: OptimizerSpec, groups: Iterable[dict[str, Any]]) -> tor
     listed = [group for group in listed if group["params"]]
     common: dict[str, Any] = {"lr": spec.lr, "weight_decay": spec.weight_decay}
     match spec.optimizer:
-        case "sgd":
-            return torch.optim.SGD(listed, momentum=spec.momentum, fused=True, **common)
+        case "sgd" | "nesterov":
+            ahead = spec.optimizer == "nesterov"
+            return torch.optim.SGD(listed, momentum=spec.momentum, nesterov=ahead, fused=True, **common)
         case "adam":
             return torch.optim.Adam(listed, fused=True, **common)
         case "adamw":

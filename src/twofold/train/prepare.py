@@ -14,6 +14,7 @@ from twofold.data.splits import labelled_images, pretraining_images
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine, seed_everything
 from twofold.train.environment import about
+from twofold.train.freeze import freeze
 from twofold.train.length import number_of_steps
 from twofold.train.loop import Training
 from twofold.train.optim import OptimizerSpec, make_optimizer
@@ -103,6 +104,7 @@ def prepare(
         precision=engine.precision,
         parents=parents,
         micro_batch=request.micro_batch,
+        freeze=resolved.freeze,
     )
     steps = number_of_steps(resolved, len(images), lambda: build(run, images, engine), show.note)
     run = dataclasses.replace(run, steps=steps, epochs=round(steps * resolved.batch_size / len(images), 2))
@@ -146,6 +148,7 @@ def build(run: Run, images: Images, engine: Engine) -> Training:
         parts=dist.world_size(),
     )
     module.setup(len(images), run.data["classes"], run.steps)
+    freeze(module, run.freeze)
     for part in module.modules():
         if isinstance(part, Encoder):
             part.at_once = run.micro_batch

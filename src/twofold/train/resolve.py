@@ -21,7 +21,15 @@ from twofold.views.recipes import for_size
 PRESET_BATCH = 256
 """Images a step for which a preset names its learning rate; it grows and shrinks with the batch."""
 
-USUAL_RATES = {"sgd": 0.06, "adam": 1e-3, "adamw": 1e-3, "lars": 0.3, "lars_out": 0.3, "larc": 0.3}
+USUAL_RATES = {
+    "sgd": 0.06,
+    "nesterov": 0.06,
+    "adam": 1e-3,
+    "adamw": 1e-3,
+    "lars": 0.3,
+    "lars_out": 0.3,
+    "larc": 0.3,
+}
 """For batches of 256, where another optimiser than the preset's is asked for: its rate is not for that."""
 
 
@@ -44,8 +52,10 @@ class Request:
         batch_size: Images a step, over all processes.
         micro_batch: Views that go through the encoder at once, for batches that do not fit into memory; the
             gradient is that of the whole batch, for one more forward pass. Batch norm sees the parts.
-        optimizer: sgd, adam, adamw, lars, lars_out or larc, instead of the method's own. For small batches
-            and short runs try adamw before LARS.
+        freeze: Parts whose weights stay as they were drawn: projector, or [projector, prototypes]. What is
+            frozen still passes gradients on.
+        optimizer: sgd, nesterov, adam, adamw, lars, lars_out or larc, instead of the method's own. For small
+            batches and short runs try adamw before LARS.
         lr: Highest learning rate, as it is; a preset's own, and a usual one of an optimiser that is not the
             preset's, are scaled by the batch.
         weight_decay: Weight decay.
@@ -65,7 +75,8 @@ class Request:
     minutes: float | None = None
     batch_size: int | None = None
     micro_batch: int | None = None
-    optimizer: Literal["sgd", "adam", "adamw", "lars", "lars_out", "larc"] | None = None
+    freeze: tuple[str, ...] | str | None = None
+    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "lars", "lars_out", "larc"] | None = None
     lr: float | None = None
     weight_decay: float | None = None
     warmup: float | None = None
@@ -86,6 +97,7 @@ class Resolved:
     batch_size: int
     epochs: float | None
     minutes: float | None
+    freeze: list[str]
 
 
 def resolve(request: Request, source: Source, images: int, *, accelerator: bool) -> Resolved:
@@ -98,7 +110,8 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
     method = registry.find("methods", request.method)
     defaults = choose(source, accelerator=accelerator, size=request.size)
     preset = _preset(method, request.method, request.preset, defaults)
-    known = set(hyper_parameters(method))
+    usual = hyper_parameters(method)
+    known = set(usual)
 
     def pick(name: str, default: Any) -> Any:
         asked = getattr(request, name)
@@ -108,10 +121,13 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         if name not in known:
             raise UsageError(f"{request.method} has no hyper-parameter '{name}'{nearest(name, known)}")
     arguments = {
-        **hyper_parameters(method),
+        **usual,
         **{name: value for name, value in preset.items() if name in known},
         **request.arguments,
     }
+    for name in method.later:
+        if arguments[name] == usual[name]:
+            del arguments[name]
     for name, value in request.arguments.items():
         if isinstance(value, int | float) and value < 0:
             raise UsageError(f"--{name.replace('_', '-')} must be 0 or more, not {value}")
@@ -146,6 +162,7 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         batch_size=batch_size,
         epochs=epochs,
         minutes=minutes,
+        freeze=sorted({request.freeze} if isinstance(request.freeze, str) else {*(request.freeze or ())}),
     )
 
 

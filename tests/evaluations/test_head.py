@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from twofold.apply.head import fit_linear, fit_mlp
+from twofold.evaluations._head import fit_linear, fit_mlp
 from twofold.evaluations._logistic import LogisticRegression
 from twofold.evaluations._standardise import standardised
 from twofold.nn.class_network import new_head

@@ -1,6 +1,7 @@
 """Trains a whole classifier, encoder and head, on labelled images."""
 
 import copy
+from dataclasses import replace
 from typing import ClassVar
 
 from jaxtyping import Float, Int
@@ -23,17 +24,19 @@ from twofold.train.stream import Stream
 from twofold.views.maker import ViewMaker
 from twofold.views.ops.flips import Flip
 
-_OPTIMIZER = OptimizerSpec(optimizer="adamw", lr=3e-4, weight_decay=0.01, warmup=0.1)
-_BATCH = 64
-_FEWEST_STEPS = 100
+OPTIMIZER = OptimizerSpec(optimizer="adamw", lr=3e-4, weight_decay=0.01, warmup=0.1)
+BATCH = 64
+FEWEST_STEPS = 100
 
 
 class FineTune(Method):
     """Cross-entropy of encoder and head on lightly augmented images.
 
-    The head comes fitted to the encoder's features, so that its first, large gradients do not spoil
-    them (Kumar et al., ICLR 2022, arXiv:2202.10054). Batch-norm statistics stay as they are, which a
-    handful of images could not estimate.
+    Args:
+        encoder: Where it starts.
+        head: Turns its vectors into logits.
+        from_scratch: Whether the encoder is untrained, so that its batch norms learn their statistics, too.
+            Those of a trained one stay as they are: a handful of images could not estimate them.
     """
 
     views: ClassVar[Recipe] = Recipe("light", (ViewSpec(Crop(scale=(0.4, 1.0)), (Flip(),)),))
@@ -41,16 +44,17 @@ class FineTune(Method):
 
     encoder: Encoder
 
-    def __init__(self, encoder: Encoder, head: nn.Module) -> None:
+    def __init__(self, encoder: Encoder, head: nn.Module, *, from_scratch: bool) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
+        self.from_scratch = from_scratch
 
     def train(self, mode: bool = True) -> "FineTune":
-        """Training mode for all but batch norms."""
+        """Training mode, but not for batch norms that keep their statistics."""
         super().train(mode)
         for module in self.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, nn.modules.batchnorm._BatchNorm) and not self.from_scratch:
                 module.eval()
         return self
 
@@ -78,35 +82,36 @@ def finetune(
     seed: int,
     engine: Engine,
     screen: Screen,
+    rate: float = OPTIMIZER.lr,
+    from_scratch: bool = False,
 ) -> tuple[Encoder, nn.Module]:
     """A trained copy of encoder and head, in eval mode.
 
     Args:
         encoder: Where to start.
-        head: Fitted to the encoder's features.
+        head: Fitted to the encoder's features where these are worth something, so that its first, large
+            gradients do not spoil them (Kumar et al., ICLR 2022, arXiv:2202.10054).
         images: All of them labelled.
         channels: Of the images.
         epochs: Passes over the images; at least a hundred steps are made.
         seed: Of order and views.
         engine: Where it is computed.
         screen: Where progress is shown.
+        rate: Highest learning rate.
+        from_scratch: Whether the encoder is untrained, see ``FineTune``.
     """
-    tuned = engine.place(FineTune(copy.deepcopy(encoder), copy.deepcopy(head)))
-    size = encoder.spec["size"]
-    batch_size = min(_BATCH, len(images))
+    tuned = FineTune(copy.deepcopy(encoder), copy.deepcopy(head), from_scratch=from_scratch)
+    tuned = engine.place(tuned)
+    spec = replace(OPTIMIZER, lr=rate)
+    batch_size = min(BATCH, len(images))
+    views = ViewMaker(tuned.views, seed=seed, view_size=encoder.spec["size"], channels=channels)
     training = Training(
         method=tuned,
-        optimizer=make_optimizer(_OPTIMIZER, tuned.param_groups()),
-        spec=_OPTIMIZER,
-        stream=Stream(
-            images,
-            ViewMaker(tuned.views, seed=seed, view_size=size, channels=channels),
-            batch_size,
-            seed,
-            labels=True,
-        ),
+        optimizer=make_optimizer(spec, tuned.param_groups()),
+        spec=spec,
+        stream=Stream(images, views, batch_size, seed, labels=True),
         engine=engine,
-        total=max(_FEWEST_STEPS, round(epochs * len(images) / batch_size)),
+        total=max(FEWEST_STEPS, round(epochs * len(images) / batch_size)),
     )
     with screen.bar("fine-tuning", training.total) as advance:
         fit(training, lambda *_: advance(1))

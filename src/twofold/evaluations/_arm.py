@@ -1,0 +1,77 @@
+"""A subject's network, trained further on labelled images; a random one is trained from scratch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from twofold.core.source import Images
+from twofold.data.parts import Part
+from twofold.evaluations._finetune import finetune
+from twofold.evaluations._head import fit_linear
+from twofold.evaluations._task import Embedded, channels_of, labels_of
+from twofold.nn.class_network import ClassNetwork, new_head
+from twofold.nn.encoder import Encoder
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Encoder and linear head, trained together.
+
+    A trained encoder begins with a head that is fitted to its features, and keeps its batch-norm statistics.
+    For a random one that would be no training from scratch: its head is random, too, and its batch norms
+    learn.
+
+    Args:
+        embedded: The subject, whose network is ``encoder``.
+        encoder: Where it starts.
+        strength: Of the penalty of the head that a trained encoder begins with.
+    """
+
+    embedded: Embedded
+    encoder: Encoder
+    strength: float
+
+    @property
+    def from_scratch(self) -> bool:
+        """Whether nothing has been learned before."""
+        return self.embedded.subject.startswith("random:")
+
+    @property
+    def start(self) -> str:
+        """Where it starts, for the record."""
+        return "random weights" if self.from_scratch else "trained weights, batch-norm statistics kept"
+
+    def trained(self, rows: Int[np.ndarray, " n"], rate: float, epochs: float) -> nn.Module:
+        """Images to logits, having learned from some rows of the images to fit on; in eval mode."""
+        embedded, look = self.embedded, self.embedded.look
+        images = Part(embedded.task.fit, rows)
+        encoder, head = finetune(
+            self.encoder,
+            self._first_head(rows),
+            images,
+            channels=channels_of(images),
+            epochs=epochs,
+            seed=embedded.task.seed,
+            engine=look.engine,
+            screen=look.screen,
+            rate=rate,
+            from_scratch=self.from_scratch,
+        )
+        return ClassNetwork(encoder, head, embedded.task.classes).eval()
+
+    def predicted(self, network: nn.Module, images: Images) -> Int[Tensor, " n"]:
+        """The most probable class of each image."""
+        return self.embedded.look.features(images, network).argmax(dim=1)
+
+    def _first_head(self, rows: Int[np.ndarray, " n"]) -> nn.Module:
+        task, classes = self.embedded.task, len(self.embedded.task.classes)
+        if self.from_scratch:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(task.seed)
+                return new_head("linear", self.encoder.width, classes)
+        features = self.embedded.fit[torch.from_numpy(rows).to(self.embedded.fit.device)]
+        labels = torch.from_numpy(labels_of(task.fit)[rows]).to(features.device)
+        return fit_linear(features, labels, classes, self.strength)

@@ -1,0 +1,97 @@
+"""Fine-tuning of the whole network, and training it from scratch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from twofold.core.evaluation import Score
+from twofold.data.parts import Part
+from twofold.data.splits import held_out
+from twofold.evaluations import _finetune, _scores
+from twofold.evaluations._arm import Arm
+from twofold.evaluations._task import Embedded, Task, labels_of
+from twofold.evaluations.linear import Linear
+
+
+@dataclass(frozen=True)
+class Finetune:
+    """Fine-tuning: encoder and linear head trained on the labelled images; random weights from scratch.
+
+    As in Kornblith et al. (CVPR 2019, arXiv:1805.08974, section A.5), rate and length are selected, here from
+    fewer, on a fifth of the images to fit on that is held out; then all of them are learned from, by AdamW on
+    crops and mirror images. A trained encoder begins with a head that is fitted to its features, and keeps
+    its batch-norm statistics. A random one is what training from scratch begins with: its head is random, its
+    batch norms learn, and its figure is what the labels are worth without pre-training. Both select from the
+    same lists. Raw pixels cannot be judged so.
+
+    It trains each network some six times, and a random one is judged by three: ``images`` bounds that.
+
+    Args:
+        rates: Highest learning rates to select from, at the shortest length.
+        epochs: Passes over the images to select from, at the best rate: longer and longer, as long as that is
+            better. At least a hundred steps are made.
+        images: At most so many images to fit on, drawn at random; None is all.
+    """
+
+    rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
+    epochs: tuple[float, ...] = (10.0, 30.0, 100.0)
+    images: int | None = None
+
+    def __call__(self, embedded: Embedded) -> Iterator[Score]:
+        """Scores of the trained network."""
+        encoder, task = embedded.look.encoder, embedded.task
+        if encoder is None:
+            return
+        rows = np.random.default_rng(task.seed).permutation(len(task.fit))[: self.images]
+        arm = Arm(embedded, encoder, Linear().strength(embedded))
+        chosen = self._select(arm, rows)
+        network = arm.trained(rows, chosen.rate, chosen.epochs)
+        protocol = {
+            "start": arm.start,
+            "images": len(rows),
+            "rates": list(self.rates),
+            "epochs": list(self.epochs),
+            "batch_size": _finetune.BATCH,
+            "weight_decay": _finetune.OPTIMIZER.weight_decay,
+            "views": str(_finetune.FineTune.views),
+            "selected": f"rate and passes, on a held-out fifth of the fitted images (seed {task.seed})",
+            **embedded.protocol,
+            _scores.FOUND: chosen._asdict(),
+        }
+        predictions = arm.predicted(network, task.judge)
+        yield from _scores.of_predictions(embedded, "finetune", predictions, protocol)
+
+    def _select(self, arm: Arm, rows: Int[np.ndarray, " n"]) -> "_Choice":
+        """Of equals, the first that was tried: the lower rate, the shorter training."""
+        held = _held_out(arm.embedded.task, rows)
+        images, labels = Part(arm.embedded.task.fit, rows[held]), labels_of(arm.embedded.task.fit)[rows[held]]
+
+        def tried(rate: float, epochs: float) -> _Choice:
+            with arm.embedded.look.screen.bar(f"rate {rate:g}, {epochs:g} passes"):
+                network = arm.trained(rows[~held], rate, epochs)
+                right = arm.predicted(network, images).cpu().numpy() == labels
+            return _Choice(rate, epochs, float(right.mean()))
+
+        shortest, *longer = sorted(self.epochs)
+        tries = [tried(rate, shortest) for rate in sorted(self.rates)]
+        best = max(tries, key=lambda one: one.held_out_accuracy)
+        for epochs in longer:
+            after = tried(best.rate, epochs)
+            if after.held_out_accuracy <= best.held_out_accuracy:
+                break
+            best = after
+        return best
+
+
+class _Choice(NamedTuple):
+    rate: float
+    epochs: float
+    held_out_accuracy: float
+
+
+def _held_out(task: Task, rows: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+    groups = None if task.groups is None else [task.groups[row] for row in rows]
+    return held_out(labels_of(task.fit)[rows], groups, task.seed)

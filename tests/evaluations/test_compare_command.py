@@ -1,0 +1,76 @@
+"""``twofold compare`` on the command line."""
+
+import re
+
+import pytest
+
+from twofold.cli import main
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """As in all tests; the command would take all cores."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0}, raising=False)
+
+
+@pytest.fixture
+def runs(tmp_path, photos, make_run):
+    return [str(make_run(tmp_path / f"run{seed}", photos, seed, steps=1 + seed)) for seed in range(2)]
+
+
+def test_subjects_stand_side_by_side_and_each_pair_gets_its_words(runs, photos, tmp_path, capsys):
+    assert main(["compare", *runs, "pixels", "--evaluations", "knn", "--knn.neighbours", "[3]"]) == 0
+    said = capsys.readouterr().out
+    rows = re.findall(r"^(\d)  (\S+) +([\d.]+) ± ", said, re.MULTILINE)
+    assert [name for _, name, _ in rows] == ["pixels", "run0", "run1"]
+    accuracy = {number: float(value) for number, _, value in rows}
+    pairs = re.findall(r"^(\d) - (\d) +(\S+) +(\S+) to (\S+) +(\S+)  (\w+) the noise", said, re.MULTILINE)
+    assert [pair[:2] for pair in pairs] == [("1", "2"), ("1", "3"), ("2", "3")]
+    for one, other, difference, low, high, _, _ in pairs:
+        assert float(difference) == pytest.approx(accuracy[one] - accuracy[other], abs=0.11)
+        assert float(low) <= float(difference) <= float(high)
+    assert "20 judged" in said
+    assert "corrected for the 3 pairs shown" in said
+    assert "one seed of run0, run1: what is said covers the noise of the judged images alone" in said
+    assert not list(tmp_path.rglob("scores.json"))
+
+
+def test_a_margin_tells_what_is_equivalent(runs, capsys):
+    assert main(["compare", runs[0], runs[0] + "/encoder.safetensors", "--margin", "40"]) == 0
+    said = capsys.readouterr().out
+    assert "equivalent within ± 40 points" in said
+    assert "+0.0" in said
+
+
+def test_seeds_are_one_side(tmp_path, photos, make_run, capsys):
+    seeds = [str(make_run(tmp_path / f"run{seed}", photos, seed)) for seed in range(3)]
+    assert main(["compare", *seeds, "random:resnet18_w4", "--evaluations", "knn"]) == 0
+    said = capsys.readouterr().out
+    assert "   run0 " in said
+    assert re.search(r"^2  simclr-photos-\w+, mean of 3 seeds .*\(sd ", said, re.MULTILINE)
+    assert said.count("1 - 2") == 2
+    assert "3 and 3 seeds: the intervals cover other seeds, too; for a p below 5% they are too few" in said
+    assert "it is 0.10 at least" in said
+    assert "against what has no seeds" not in said
+    assert main(["compare", *seeds, "pixels", "--evaluations", "knn"]) == 0
+    assert "against what has no seeds, the interval covers other seeds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["pixels"], 2, "name two subjects at least"),
+        (["pixels", "pixels"], 2, "name two subjects at least"),
+        (["pixels", "random:resnet18_w4", "--margin", "0"], 2, "--margin 0"),
+        (
+            ["pixels", "random:resnet18_w4", "--evaluations", "few_labels", "--few-labels.draws", "2"],
+            1,
+            "few_labels cannot be compared",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_told_in_one_line(words, status, told, photos, capsys):
+    assert main(["compare", *words, "--data", str(photos)]) == status
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert told in said.err.splitlines()[-1]

@@ -1,0 +1,194 @@
+"""Fine-tuning of encoder and head."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from twofold.core.source import Pixels
+from twofold.data.screen import Screen
+from twofold.evaluations._arm import Arm
+from twofold.evaluations._finetune import finetune
+from twofold.evaluations._head import fit_linear
+from twofold.evaluations._look import Look
+from twofold.evaluations._task import Embedded, Task
+from twofold.evaluations.finetune import Finetune
+from twofold.nn.encoder import Encoder
+from twofold.train.engine import Engine
+
+ENGINE = Engine(torch.device("cpu"), "fp32", 1)
+
+
+def make_encoder(**changes: Any) -> Encoder:
+    torch.manual_seed(0)
+    return Encoder("resnet18_w16", size=16, **changes).eval()
+
+
+class Shades:
+    """Noise, of which one class is a little brighter."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        random = np.random.default_rng(seed)
+        self.labels = np.arange(count) % 2
+        shade = 55 * self.labels[:, None, None, None]
+        self.pixels = torch.from_numpy((random.integers(0, 200, (count, 16, 16, 3)) + shade).astype(np.uint8))
+        self.sizes = np.tile([16, 16], (count, 1))
+        self.paths = [f"{number}.png" for number in range(count)]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, items: np.ndarray) -> Pixels:
+        return self.pixels[torch.from_numpy(items)]
+
+    @torch.no_grad()
+    def loss(self, encoder: nn.Module, head: nn.Module) -> float:
+        logits = head(encoder(self.views))
+        return F.cross_entropy(logits, torch.from_numpy(self.labels)).item()
+
+    @property
+    def views(self) -> torch.Tensor:
+        return self.pixels.permute(0, 3, 1, 2) / 255
+
+
+def test_new_images_are_classified_better_and_the_originals_stay_as_they_were(monkeypatch) -> None:
+    monkeypatch.setattr("twofold.evaluations._finetune.FEWEST_STEPS", 40)
+    encoder = make_encoder()
+    seen, new = Shades(16, seed=0), Shades(40, seed=1)
+    with torch.no_grad():
+        head = fit_linear(encoder(seen.views), torch.from_numpy(seen.labels), 2, strength=10.0)
+    before = new.loss(encoder, head)
+    tuned = finetune(
+        encoder, head, seen, channels=3, epochs=1, seed=0, engine=ENGINE, screen=Screen(speaks=False)
+    )
+    assert new.loss(*tuned) < 0.8 * before
+    assert new.loss(encoder, head) == before
+    assert not any(module.training for network in tuned for module in network.modules())
+
+
+def test_the_seed_decides(monkeypatch) -> None:
+    monkeypatch.setattr("twofold.evaluations._finetune.FEWEST_STEPS", 3)
+    encoder = make_encoder()
+    seen = Shades(8, seed=0)
+    with torch.no_grad():
+        head = fit_linear(encoder(seen.views), torch.from_numpy(seen.labels), 2, strength=1.0)
+    weights = []
+    for seed in (0, 0, 1):
+        tuned, _ = finetune(
+            encoder, head, seen, channels=3, epochs=1, seed=seed, engine=ENGINE, screen=Screen(speaks=False)
+        )
+        weights.append(torch.cat([p.flatten() for p in tuned.parameters()]))
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_a_gray_encoder_is_tuned_on_colour_images(monkeypatch) -> None:
+    monkeypatch.setattr("twofold.evaluations._finetune.FEWEST_STEPS", 2)
+    encoder = make_encoder(channels=1, mean=(0.5,), std=(0.3,))
+    seen = Shades(8, seed=0)
+    with torch.no_grad():
+        gray = encoder(seen.views.mean(dim=1, keepdim=True))
+    head = fit_linear(gray, torch.from_numpy(seen.labels), 2, strength=1.0)
+    tuned, _ = finetune(
+        encoder, head, seen, channels=3, epochs=1, seed=0, engine=ENGINE, screen=Screen(speaks=False)
+    )
+    assert tuned.spec["channels"] == 1
+
+
+def embedded(subject: str, network: nn.Module | None = None) -> Embedded:
+    """40 images to fit on and 40 to judge, as a subject sees them."""
+    images, judged = Shades(40, seed=0), Shades(40, seed=1)
+    task = Task(images, judged, ("dark", "bright"), seed=0, protocol={"data": "shades"})
+    look = Look(make_encoder() if network is None else network, 16, 3, ENGINE)
+    return Embedded(subject, task, look.features(images), look.features(judged), task.protocol, look)
+
+
+def statistics(network: nn.Module) -> torch.Tensor:
+    return torch.cat([value for name, value in network.state_dict().items() if "running" in name])
+
+
+@pytest.fixture
+def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("twofold.evaluations._finetune.FEWEST_STEPS", 4)
+
+
+@pytest.fixture
+def table(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float]]:
+    """What is tried, where the held-out accuracy is 0.25 + rate up to 30 passes, and less for longer ones."""
+    tried = []
+
+    def trained(arm: Arm, rows: np.ndarray, rate: float, epochs: float) -> tuple[float, float]:
+        tried.append((rate, epochs))
+        return rate, epochs
+
+    def predicted(arm: Arm, network: tuple[float, float], images: Any) -> torch.Tensor:
+        rate, epochs = network
+        share = 0.25 + rate + (epochs / 100 if epochs <= 30 else -0.25)
+        right = np.arange(len(images)) < share * len(images)
+        return torch.from_numpy(np.where(right, images.labels, 1 - images.labels))
+
+    monkeypatch.setattr(Arm, "trained", trained)
+    monkeypatch.setattr(Arm, "predicted", predicted)
+    return tried
+
+
+def test_the_length_grows_at_the_best_rate_as_long_as_that_helps(table) -> None:
+    subject = embedded("a run")
+    accuracy = next(Finetune(rates=(0.0, 0.25), epochs=(100, 10, 200, 30))(subject))
+    assert table == [(0.0, 10), (0.25, 10), (0.25, 30), (0.25, 100), (0.25, 30)]
+    assert accuracy.protocol["found"] == {"rate": 0.25, "epochs": 30, "held_out_accuracy": 0.875}
+
+
+def test_of_equally_good_rates_the_lowest_is_taken(table) -> None:
+    accuracy = next(Finetune(rates=(0.5, 0.4, 0.45), epochs=(300,))(embedded("a run")))
+    assert accuracy.protocol["found"]["rate"] == 0.4
+
+
+@pytest.mark.parametrize("subject", ["a run", "random:resnet18_w16"])
+def test_only_an_untrained_network_learns_its_statistics(few_steps, subject: str) -> None:
+    given = embedded(subject)
+    before = {name: value.clone() for name, value in given.look.network.state_dict().items()}
+    trained = Arm(given, given.look.encoder, strength=1.0).trained(np.arange(32), 1e-3, 1)
+    same = torch.equal(statistics(trained), statistics(given.look.network))
+    assert same != subject.startswith("random:")
+    after = given.look.network.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_a_trained_network_begins_with_a_fitted_head_and_an_untrained_one_does_not(few_steps) -> None:
+    """At a rate of zero, what is judged is where they begin."""
+    accuracy = {}
+    for subject in ("a run", "random:resnet18_w16"):
+        given = embedded(subject)
+        arm = Arm(given, given.look.encoder, strength=1e-3)
+        predicted = arm.predicted(arm.trained(np.arange(40), 0.0, 1), given.task.fit)
+        accuracy[subject] = (predicted == given.fit_labels).float().mean().item()
+    assert accuracy["a run"] == 1.0
+    assert accuracy["random:resnet18_w16"] < 0.8
+
+
+def test_nothing_is_selected_on_what_is_judged(few_steps) -> None:
+    given, short = embedded("a run"), Finetune(rates=(1e-4, 1e-2), epochs=(1, 2))
+    judge = Shades(40, seed=1)
+    judge.labels = 1 - judge.labels
+    other = given._replace(task=dataclasses.replace(given.task, judge=judge))
+    seen, flipped = next(short(given)), next(short(other))
+    assert flipped.protocol == seen.protocol
+    assert flipped.value == pytest.approx(1 - seen.value)
+
+
+def test_fewer_images_are_learned_from_where_that_is_asked_for(few_steps, monkeypatch) -> None:
+    seen = set()
+    read = Shades.read
+    given = embedded("a run")
+    monkeypatch.setattr(given.task.fit, "read", lambda rows: seen.update(rows) or read(given.task.fit, rows))
+    accuracy = next(Finetune(rates=(1e-3,), epochs=(1,), images=20)(given))
+    assert accuracy.protocol["images"] == len(seen - {0}) + (0 in seen) == 20
+
+
+def test_raw_pixels_cannot_be_trained_further() -> None:
+    assert not list(Finetune()(embedded("pixels", nn.Flatten().eval())))
