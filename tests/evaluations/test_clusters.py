@@ -52,6 +52,12 @@ def test_labels_of_the_fitted_images_are_not_looked_at(embedded):
     assert list(Clusters()(blind)) == list(Clusters()(given))
 
 
+def test_the_centres_are_those_of_the_fitted_images(embedded):
+    given = embedded(distance=60.0)
+    blind = given._replace(fit=torch.ones_like(given.fit))
+    assert by_metric(Clusters()(blind))["nmi"].value == pytest.approx(0, abs=1e-9)
+
+
 def test_the_length_of_a_feature_does_not_count(embedded):
     given = embedded(distance=2.5)
     lengths = torch.rand(len(given.fit), 1, generator=torch.Generator().manual_seed(0)) + 0.1

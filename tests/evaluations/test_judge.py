@@ -6,9 +6,14 @@ from twofold.core.errors import TwofoldError
 from twofold.evaluations import _floors
 from twofold.evaluations._judge import judge
 from twofold.evaluations._task import make_task
+from twofold.evaluations.clusters import Clusters
 from twofold.evaluations.few_labels import FewLabels
+from twofold.evaluations.geometry import Geometry
+from twofold.evaluations.invariance import Invariance
 from twofold.evaluations.knn import Knn
 from twofold.evaluations.linear import Linear
+from twofold.evaluations.local_features import LocalFeatures
+from twofold.evaluations.retrieval import Retrieval
 from twofold.nn.encoder import Encoder, public_weights
 from twofold.nn.weights import save_encoder
 
@@ -105,3 +110,26 @@ def test_public_weights_are_judged_where_they_can_be_had(data, standard, engine,
 def test_labels_that_do_not_fit_a_protocol_stop_it(data, engine):
     with pytest.raises(TwofoldError, match="cannot be drawn"):
         judge(["pixels"], data, make_task(data), [FewLabels(per_class=(50,))], engine=engine)
+
+
+def test_images_without_labels_are_judged_by_what_needs_none(source, file, engine):
+    unlabelled = source(classes=(), train=np.full(40, -1))
+    protocols = [Geometry(), Invariance(), LocalFeatures()]
+    found = judge([str(file)], unlabelled, make_task(unlabelled, labelled=False), protocols, engine=engine)
+    judged = {(score.subject, score.evaluation) for score in found.scores}
+    subjects = ("pixels", "random:resnet18_w4", "a-run/encoder.safetensors")
+    names = ("geometry", "invariance", "local_features")
+    assert judged == {(one, name) for one in subjects for name in names} - {("pixels", "local_features")}
+    names = [(one.subject, one.evaluation, one.name) for one in found.artefacts]
+    assert len(set(names)) == len(names) == 2 * 3 + 5 * 2
+    assert all(np.isfinite([one.value, one.low, one.high]).all() for one in found.scores)
+
+
+def test_clusters_and_retrieval_judge_every_subject_beside_its_floors(data, file, engine):
+    found = judge([str(file)], data, make_task(data), [Clusters(), Retrieval()], engine=engine)
+    assert {(score.subject, score.evaluation) for score in found.scores} == {
+        (one, name)
+        for one in ("pixels", "random:resnet18_w4", "a-run/encoder.safetensors")
+        for name in ("clusters", "retrieval")
+    }
+    assert all(one.low <= one.value <= one.high for one in found.scores)

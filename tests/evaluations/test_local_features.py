@@ -41,6 +41,15 @@ def test_each_stage_has_a_figure_and_a_picture(seen, encoder):
     assert "after stage 3 of 5" in pictures["stage3.png"].caption
 
 
+def test_the_length_of_a_vector_does_not_count(seen, encoder):
+    def shaded(pixels):
+        return (halves(pixels) * torch.linspace(0.2, 1, pixels.shape[2])[:, None]).to(torch.uint8)
+
+    encoder.grid = lambda x, stage: x
+    scores, _ = results(LocalFeatures(clusters=2), seen(encoder, side=16, pixels=shaded))
+    assert scores["explained"].value == pytest.approx(1, abs=1e-3)
+
+
 def test_what_differs_gets_colours_of_its_own(seen, encoder):
     encoder.grid = lambda x, stage: x  # the map is the image itself
     scores, pictures = results(LocalFeatures(clusters=2), seen(encoder, side=16, pixels=halves))
