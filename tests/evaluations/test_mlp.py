@@ -44,3 +44,8 @@ def test_judged_images_decide_nothing(embedded):
     other = given._replace(task=dataclasses.replace(given.task, judge=images))
     one, moved = next(Mlp(networks=1)(given)), next(Mlp(networks=1)(other))
     assert one.value > 0.4 > moved.value
+
+
+def test_fewer_images_are_learned_from_where_that_is_asked_for_and_pixels_are_left_out(embedded):
+    assert next(Mlp(networks=1, images=100)(embedded(count=300))).protocol["images"] == 100
+    assert not list(Mlp()(embedded()._replace(subject="pixels")))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from twofold.core.evaluation import Score
@@ -17,16 +18,21 @@ class Mlp:
 
     Beside the linear probe it tells what an encoder holds that no plane can part. Nothing is selected: the
     penalty follows from the number of images (``l2 = 0.5 / sqrt(n)``), and it is fitted to the end by L-BFGS.
-    The mean over networks that begin with other weights is reported, with their spread.
+    The mean over networks that begin with other weights is reported, with their spread. Raw pixels are not
+    judged: a hidden layer as wide as an image would take hours.
 
     Args:
         networks: How many.
+        images: At most so many images to fit on, drawn at random; None is all.
     """
 
     networks: int = 3
+    images: int | None = 10_000
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores of the classifiers."""
+        if embedded.subject == "pixels":
+            return
         with embedded.look.screen.bar("two-layer probe", self.networks) as advance:
             repeats = []
             for seed in range(self.networks):
@@ -36,12 +42,15 @@ class Mlp:
 
     def _one(self, embedded: Embedded, seed: int) -> Iterator[Score]:
         classes = len(embedded.task.classes)
-        head = fit_mlp(embedded.fit, embedded.fit_labels, classes, embedded.task.seed + seed)
+        order = np.random.default_rng(embedded.task.seed).permutation(len(embedded.fit))
+        rows = torch.from_numpy(order[: self.images]).to(embedded.fit.device)
+        head = fit_mlp(embedded.fit[rows], embedded.fit_labels[rows], classes, embedded.task.seed + seed)
         with torch.no_grad():
             predictions = head(embedded.judge).argmax(dim=1)
         protocol = {
             "hidden": embedded.fit.shape[1],
             "probes": self.networks,
+            "images": len(rows),
             "seed": embedded.task.seed,
             **embedded.protocol,
         }
