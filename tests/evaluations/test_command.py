@@ -126,7 +126,7 @@ def test_what_cannot_be_done_is_told_in_one_line(words, status, told, photos, ca
 def test_the_options_of_each_protocol_are_flags(photos, tmp_path):
     words = ["evaluate", "pixels", "--data", str(photos), "--out", str(tmp_path / "kept")]
     asked = ["--evaluations", "knn,few-labels", "--knn.neighbours", "[7,3]", "--few-labels.draws", "2"]
-    assert main([*words, *asked, "--few-labels.per-class=[1]"]) == 0
+    assert main([*words, *asked, "--few-labels.per-class=[1]", "--few-labels.shares=[]"]) == 0
     protocols = [s["protocol"] for s in scores_in(tmp_path / "kept") if s["metric"] == "accuracy"]
     assert [protocol["k"] for protocol in protocols[:2]] == [7, 3]
     assert {protocol["draws"] for protocol in protocols[2:]} == {2}

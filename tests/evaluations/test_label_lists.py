@@ -28,6 +28,12 @@ def test_a_share_is_of_each_class_and_rounded_up():
         assert len(set(rows.tolist())) == len(rows)
 
 
+def test_rounding_up_is_not_fooled_by_binary_fractions():
+    """0.07 * 100 is a little more than 7."""
+    (rows,) = draws_of_share(np.zeros(100, dtype=np.int64), 0.07, 1, seed=0)
+    assert len(rows) == 7
+
+
 def test_the_whole_share_is_everything():
     labels = np.arange(12) % 3
     (rows,) = draws_of_share(labels, 1.0, 1, seed=0)

@@ -47,7 +47,7 @@ def draws_of_share(
     A draw depends on the labels, ``share``, ``seed`` and its number, not on how many are drawn.
     """
     members = _members(labels)
-    sizes = [math.ceil(round(share * len(rows), 6)) for rows in members]  # 0.1 * 30 is a little above 3
+    sizes = [math.ceil(round(share * len(rows), 6)) for rows in members]  # 0.07 * 100 is a little above 7
     return _drawn(members, [max(1, size) for size in sizes], count, [seed, 0, round(share * 1e9)])
 
 
