@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from twofold.core import dist, registry
 from twofold.core.batch import Batch, Progress, Step, View
 from twofold.core.method import Method
-from twofold.core.recipe import ViewSpec
+from twofold.core.recipe import Recipe, ViewSpec
 from twofold.nn.class_network import ClassNetwork, new_head
 from twofold.nn.encoder import Encoder
 from twofold.views.counter import Counter
@@ -35,13 +35,17 @@ def make_encoder(**changes: Any) -> Encoder:
     return Encoder("resnet18_w4", **{"size": SIDE, **changes})
 
 
-def make_method(name: str, dtype: torch.dtype = torch.float32, **changes: Any) -> Method:
+def make_method(
+    name: str, dtype: torch.dtype = torch.float32, *, recipe: Recipe | None = None, **changes: Any
+) -> Method:
     """The method with its small preset, a tiny encoder and the same weights every time."""
     torch.manual_seed(0)
     cls = registry.find("methods", name)
     own = inspect.signature(cls).parameters
     small = {key: value for key, value in cls.presets.get("small", {}).items() if key in own}
     method: Method = cls(make_encoder, **{**small, **SMALLER.get(name, {}), **changes})
+    if recipe is not None:
+        method.views = recipe
     if name == "distillation":
         method.learn_from(make_teacher())
     method.setup(items=4 * COUNT, classes=3, steps=2 * START)
@@ -107,9 +111,11 @@ def turn(method: Method, optimizer: torch.optim.Optimizer, batch: Batch, now: Pr
     return step
 
 
-def train(name: str, changes: dict[str, Any] | None = None, steps: int = 3) -> dict[str, Tensor]:
+def train(
+    name: str, changes: dict[str, Any] | None = None, steps: int = 3, recipe: Recipe | None = None
+) -> dict[str, Tensor]:
     """State, last gradients and mean loss after some steps in float64; all processes share the batches."""
-    method = make_method(name, torch.float64, **{**per_device(name), **(changes or {})})
+    method = make_method(name, torch.float64, recipe=recipe, **{**per_device(name), **(changes or {})})
     optimizer = make_optimizer(method)
     for step in range(steps):
         batch = own_part(make_batch(method, step, torch.float64, SHARED))

@@ -105,6 +105,14 @@ def test_yaml_says_how_views_are_made(text, images, capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)["key"] != spec["key"]
 
 
+def test_any_views_by_flags(images, capsys):
+    words = ["pretrain", str(images), "--method", "byol", "--epochs", "2", "--batch-size", "8", "--dry-run"]
+    asked = "{base: multi_crop, arguments: {base: D_CIFAR, local_count: 2, local_side: 0.5}}"
+    for flag, name in (("multi_crop", "B+6 local"), (asked, "D-cifar+2 local")):
+        assert main([*words, "--recipe", flag]) == 0
+        assert json.loads(capsys.readouterr().out)["recipe"]["name"] == name
+
+
 def test_a_misspelt_recipe_names_the_nearest_one(images, capsys):
     words = ["pretrain", str(images), "--epochs", "2", "--batch-size", "8", "--recipe", "C_CIFR", "--dry-run"]
     assert main(words) == 2

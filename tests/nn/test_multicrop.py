@@ -1,7 +1,22 @@
 import torch
 from torch import Tensor
 
-from twofold.nn.multicrop import embed_views
+import tiny
+from twofold.core.recipe import Crop, Recipe, ViewSpec
+from twofold.nn.multicrop import apart, embed_views
+
+
+def test_global_and_small_views_are_told_apart_by_the_recipe_and_not_by_their_size() -> None:
+    local = ViewSpec(Crop(), local=True)
+    recipe = Recipe("mixed", (local, ViewSpec(Crop(side=0.5)), ViewSpec(Crop(side=0.5)), local))
+    batch = tiny.make_batch(tiny.make_method("byol", recipe=recipe))
+    whole, small = apart(batch, recipe)
+    assert [x is view.pixels for x, view in zip(whole, batch.views[1:3], strict=True)] == [True, True]
+    assert [x is view.pixels for x, view in zip(small, batch.views[::3], strict=True)] == [True, True]
+
+
+def test_no_views_have_no_embeddings() -> None:
+    assert [*embed_views(lambda x: x, lambda h: h, [])] == []
 
 
 def test_views_of_one_size_go_together_and_keep_their_places() -> None:

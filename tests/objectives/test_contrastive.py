@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from twins import assert_same, draw
-from twofold.objectives.contrastive import info_nce, nt_xent
+from twofold.objectives.contrastive import info_nce, nt_xent, nt_xent_of_small_views
 
 
 def cosine(a: Tensor, b: Tensor) -> Tensor:
@@ -27,6 +27,19 @@ def slow_nt_xent(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
 
 def both_ways(z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
     return nt_xent(z1, z2, torch.arange(len(z1)), z1, z2, temperature=temperature)
+
+
+def slow_nt_xent_of_small_views(small: Tensor, z1: Tensor, z2: Tensor, temperature: float) -> Tensor:
+    """The anchor has the place of one embedding of its image, looks for the other, and meets all others."""
+    losses, count = [], len(z1)
+    candidates = [(view, j, z[j]) for view, z in ((0, z1), (1, z2)) for j in range(count)]
+    for anchors in small:
+        for i in range(count):
+            for place in range(2):
+                met = {(v, j): torch.exp(cosine(anchors[i], z) / temperature) for v, j, z in candidates}
+                del met[place, i]
+                losses.append(-torch.log(met[1 - place, i] / torch.stack([*met.values()]).sum()))
+    return torch.stack(losses).mean()
 
 
 def slow_info_nce(q: Tensor, k: Tensor, negatives: Tensor, temperature: float) -> Tensor:
@@ -72,6 +85,42 @@ def test_info_nce_is_its_definition(
         draw(count, width, seed=seed + 1),
         draw(others, width, seed=seed + 2),
     )
+
+
+@settings(max_examples=15)
+@given(
+    count=st.integers(1, 4),
+    views=st.integers(1, 3),
+    width=st.integers(1, 4),
+    temperature=st.floats(0.05, 5),
+    seed=st.integers(0, 999),
+)
+def test_small_views_take_the_place_of_either_global_one(
+    count: int, views: int, width: int, temperature: float, seed: int
+) -> None:
+    rows = torch.arange(count)
+    assert_same(
+        lambda small, a, b: nt_xent_of_small_views(small, rows, a, b, temperature=temperature),
+        lambda small, a, b: slow_nt_xent_of_small_views(small, a, b, temperature),
+        draw(views, count, width, seed=seed),
+        draw(count, width, seed=seed + 1),
+        draw(count, width, seed=seed + 2),
+    )
+
+
+def test_a_small_view_in_its_own_place_is_the_anchor_of_nt_xent() -> None:
+    z1, rows = draw(6, 4, seed=0), torch.arange(6)
+    same = nt_xent_of_small_views(z1[None], rows, z1, z1, temperature=0.2)
+    assert same.item() == pytest.approx(both_ways(z1, z1, 0.2).item())
+
+
+def test_parts_of_small_views_average_to_the_whole() -> None:
+    z1, z2, rows = draw(6, 4, seed=0), draw(6, 4, seed=1), torch.arange(6)
+    parts = [
+        nt_xent_of_small_views(z2[None, own], own, z1, z2, temperature=0.2).item() for own in rows.chunk(3)
+    ]
+    whole = nt_xent_of_small_views(z2[None], rows, z1, z2, temperature=0.2).item()
+    assert sum(parts) / 3 == pytest.approx(whole)
 
 
 def test_chance_level_is_the_logarithm_of_the_candidates() -> None:

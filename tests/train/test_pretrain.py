@@ -250,9 +250,13 @@ def test_a_preset_may_be_the_papers_whole_training(folder, monkeypatch):
         ({"arguments": {"temperature": -1.0}}, "--temperature must be 0 or more"),
         ({"method": "byol", "recipe": "EXEMPLAR"}, "compares 2 views .* exemplar has 8"),
         (
-            {"method": "byol", "recipe": {"base": "multi_crop", "arguments": {"base": "B"}}},
+            {"method": "vicreg", "recipe": {"base": "multi_crop", "arguments": {"base": "B"}}},
             "no use for the 6 small crops",
         ),
+        ({"method": "supcon", "recipe": "CROP_AND_FLIP"}, "compares 2 or more views .* crop and flip has 1"),
+        ({"method": "instdisc", "recipe": "JIGSAW"}, "view 1 of each image whole, .* has it in patches"),
+        ({"method": "pirl", "recipe": "B"}, "view 2 of each image in patches, .* B has it whole"),
+        ({"method": "simclr", "recipe": "split"}, "view 1 .* whole, .* has it in some of its colours"),
         ({"method": "simclar"}, "did you mean 'simclr'"),
         ({"encoder": "resnet18_w4", "epochs": 1, "minutes": 1}, "not both"),
         ({"batch_size": 64}, "larger than the 40 images"),
@@ -266,6 +270,29 @@ def test_a_request_that_cannot_be_met_is_told_in_a_sentence(asked, sentence, fol
     source = open_source(str(folder), progress=False)
     with pytest.raises(UsageError, match=sentence):
         resolve(Request(**asked), source, 40, accelerator=False)
+
+
+FOUR = {"base": "sizes", "arguments": {"wanted": [[1.0, [0.2, 1.0], 4]]}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "views"),
+    [
+        ({"method": "byol", "recipe": "multi_crop"}, (2, 6)),
+        ({"method": "supervised", "recipe": "multi_crop"}, (1, 6)),
+        ({"method": "supervised", "recipe": {"base": "multi_crop", "arguments": {"base": "B"}}}, (2, 6)),
+        ({"method": "swav", "recipe": {"base": "multi_crop", "arguments": {"local_count": 3}}}, (2, 3)),
+        ({"method": "swav", "preset": "cifar10", "recipe": "multi_crop"}, (2, 6)),
+        ({"method": "swav", "recipe": "B"}, (2, 0)),
+        ({"method": "w_mse", "recipe": FOUR}, (4, 0)),
+        ({"method": "w_mse", "preset": "imagenet", "recipe": "W_MSE"}, (2, 0)),
+        ({"method": "supcon", "recipe": FOUR}, (4, 0)),
+    ],
+)
+def test_any_views_for_any_method_that_can_take_them(asked, views, folder):
+    source = open_source(str(folder), progress=False)
+    recipe = resolve(Request(**asked), source, 40, accelerator=False).recipe
+    assert (len(recipe.globals_), len(recipe.expanded) - len(recipe.globals_)) == views
 
 
 @pytest.mark.parametrize("place", ["", "last.ckpt"])

@@ -59,6 +59,18 @@ def test_a_function_takes_arguments():
     assert asked({"base": "sizes", "arguments": given}, 224) == expected
 
 
+def test_what_a_function_changes_is_the_methods_own_where_nothing_else_is_named():
+    assert asked("multi_crop", 224, B) == multi_crop(B)
+    assert asked("multi_crop", 32, B) == multi_crop(B).without(Blur)
+    assert asked({"base": "multi_crop", "arguments": {"local_count": 2}}, 224, D) == multi_crop(
+        D, local_count=2
+    )
+    assert asked({"base": "multi_crop", "arguments": {"base": "C"}}, 224, D) == multi_crop(C)
+    assert asked("C", 224, D) == C
+    with pytest.raises(UsageError, match="needs arguments: base"):
+        asked("multi_crop", 224)
+
+
 def test_operations_are_changed_removed_and_added():
     change = {"crop": {"scale": [0.3, 1]}, "Jitter": {"hue": 0.2}, "Gray": None, "Solarize": {"p": 0.1}}
     recipe = asked({"base": "multi_crop", "arguments": {"base": "B"}, "change": change}, 224)

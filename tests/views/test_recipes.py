@@ -89,6 +89,14 @@ def test_multi_crop_keeps_the_globals_and_adds_locals():
     assert {view.operations for view in recipe.expanded} == {C.views[0].operations}
 
 
+def test_multi_crop_of_multi_crop_keeps_none_of_its_locals():
+    once = multi_crop(D)
+    again = multi_crop(once, local_count=2)
+    assert again.views == multi_crop(D, local_count=2).views
+    assert again.name == "globals of D+6 local+2 local"
+    assert sizes(once, [(1.0, (0.2, 1.0), 4)]).views == sizes(D, [(1.0, (0.2, 1.0), 4)]).views
+
+
 def test_infomin_has_randaugment_before_gray():
     kinds = [type(operation).__name__ for operation in E.views[0].operations]
     assert kinds == ["Flip", "Jitter", "Blur", "RandAugment", "Gray"]

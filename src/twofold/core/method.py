@@ -37,6 +37,9 @@ class Method(nn.Module):
         revision: Raised when a fix changes what the method learns.
         later: Hyper-parameters that came after the first runs. Their default is what was done before, and
             runs name them only where they are not at it: so keys stay what they were.
+        more_views: Whether it takes more global views than its own recipe has.
+        small_views: Whether it takes small local views beside the global ones, as queries and never as
+            targets; it does anyway where its own recipe has some.
         encoder: What is evaluated, embedded and exported.
     """
 
@@ -45,6 +48,8 @@ class Method(nn.Module):
     learns_from_labels: ClassVar[bool] = False
     revision: ClassVar[int] = 1
     later: ClassVar[tuple[str, ...]] = ()
+    more_views: ClassVar[bool] = False
+    small_views: ClassVar[bool] = False
     encoder: nn.Module
 
     def setup(self, items: int, classes: int, steps: int) -> None:

@@ -2,12 +2,14 @@
 
 from typing import Any, ClassVar
 
+import torch
 from torch import nn
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import Hidden, mlp
+from twofold.nn.multicrop import apart, embed_views
 from twofold.nn.norm import synchronise
 from twofold.nn.teacher import Teacher, cosine_momentum
 from twofold.objectives.regression import cosine_regression
@@ -44,6 +46,7 @@ class BYOL(Method):
     """
 
     views = recipes.D
+    small_views = True
     presets: ClassVar = {
         "imagenet": {
             "momentum": 0.99,
@@ -89,12 +92,14 @@ class BYOL(Method):
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
-        """Regression of the target's projections, in both directions."""
-        x1, x2 = (view.pixels for view in batch.views)
+        """Regression of the target's projections, in both directions; small views predict both."""
+        (x1, x2), small = apart(batch, self.views)
         z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
         q1, q2 = self.predictor(z1), self.predictor(z2)
-        target1, target2 = self.teacher(x1), self.teacher(x2)
-        loss = cosine_regression(q1, target2) + cosine_regression(q2, target1)
+        q_small = embed_views(self.encoder, lambda h: self.predictor(self.projector(h)), small)
+        target1, target2 = (self.teacher(x).repeat(1 + len(small), 1) for x in (x1, x2))
+        loss = cosine_regression(torch.cat([q1, *q_small]), target2)
+        loss = loss + cosine_regression(torch.cat([q2, *q_small]), target1)
         return Step(loss, {"embedding": z1.detach(), "positive": z2.detach()})
 
     def after_step(self, progress: Progress) -> None:

@@ -11,6 +11,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
 from twofold.nn.heads import Hidden, mlp
+from twofold.nn.multicrop import apart
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.queue import Queue
 from twofold.nn.shuffle import shuffled_keys
@@ -56,6 +57,7 @@ class MoCoV2(Method):
     """
 
     views = recipes.B
+    small_views = True
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",
@@ -115,25 +117,27 @@ class MoCoV2(Method):
         split(self, bn_splits)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
-        """InfoNCE against the queue as it was before this batch."""
-        x1, x2 = (view.pixels for view in batch.views)
-        q1 = self.projector(self.encoder(x1))
+        """InfoNCE against the queue as it was before this batch; small views are queries only."""
+        (x1, x2), small = apart(batch, self.views)
+        # each view alone: a group of batch norm is of images, and the same ones for any number of processes
+        q1, *q_small = (self.projector(self.encoder(x)) for x in (x1, *small))
         k2 = shuffled_keys(self.teacher, x2, progress.step)
         ranks = skewed_ranks(len(self.queue.keys), self.hardness, progress.step)
-        loss, keys = self._contrast(q1, k2, ranks), k2
+        loss, keys = self._contrast([q1, *q_small], k2, ranks), k2
         if self.symmetric:
             q2 = self.projector(self.encoder(x2))
             k1 = shuffled_keys(self.teacher, x1, progress.step)
-            loss, keys = (loss + self._contrast(q2, k1, ranks)) / 2, torch.cat([k1, k2])
+            loss, keys = (loss + self._contrast([q2, *q_small], k1, ranks)) / 2, torch.cat([k1, k2])
         self.queue.stage(keys)
         own = k2[dist.rows(len(q1))]
         seen = {"embedding": q1.detach(), "positive": own, "i_nce": i_nce(loss, 1 + len(self.queue.keys))}
         return Step(loss, seen)
 
     def _contrast(
-        self, q: Float[Tensor, "b d"], k: Float[Tensor, "n d"], ranks: Int[Tensor, " m"] | None
+        self, q: list[Tensor], k: Float[Tensor, "n d"], ranks: Int[Tensor, " m"] | None
     ) -> Float[Tensor, ""]:
-        return info_nce(q, k[dist.rows(len(q))], self.queue.keys, self.temperature, ranks)
+        own = k[dist.rows(len(q[0]))].repeat(len(q), 1)
+        return info_nce(torch.cat(q), own, self.queue.keys, self.temperature, ranks)
 
     def after_step(self, progress: Progress) -> None:
         """The key encoder follows; the keys of this batch enter the queue."""

@@ -2,7 +2,9 @@
 
 from typing import Any, ClassVar
 
-from torch import nn
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
@@ -11,6 +13,7 @@ from twofold.metrics.i_nce import i_nce
 from twofold.nn.fixed_patches import fix_patches
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import Hidden, bare_norm, mlp
+from twofold.nn.multicrop import apart, embed_views
 from twofold.nn.norm import synchronise
 from twofold.nn.teacher import Teacher, cosine_momentum
 from twofold.objectives.batch_contrast import batch_info_nce
@@ -52,6 +55,7 @@ class MoCoV3(Method):
     """
 
     views = recipes.sizes(recipes.D, [(1.0, (0.2, 1.0), 2)])
+    small_views = True
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "lars_out",
@@ -116,15 +120,22 @@ class MoCoV3(Method):
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
-        """InfoNCE in both directions, with the keys of the batch."""
-        x1, x2 = (view.pixels for view in batch.views)
-        q1, q2 = (self.predictor(self.projector(self.encoder(x))) for x in (x1, x2))
+        """InfoNCE in both directions, with the keys of the batch; small views are queries only."""
+        (x1, x2), small = apart(batch, self.views)
+        q1, q2 = (self._queries(self.encoder(x)) for x in (x1, x2))
+        q_small = embed_views(self.encoder, self._queries, small)
         k1, k2 = dist.gather(self.teacher(x1)), dist.gather(self.teacher(x2))
-        rows = dist.rows(len(q1))
-        loss = batch_info_nce(q1, rows, k2, self.temperature) + batch_info_nce(q2, rows, k1, self.temperature)
+        rows = dist.rows(len(q1)).repeat(1 + len(q_small))
+        there = batch_info_nce(torch.cat([q1, *q_small]), rows, k2, self.temperature)
+        back = batch_info_nce(torch.cat([q2, *q_small]), rows, k1, self.temperature)
+        loss = there + back
         picked = loss.detach() / (4 * self.temperature)  # the mean cross-entropy of both directions
         seen = {"embedding": q1.detach(), "positive": q2.detach(), "i_nce": i_nce(picked, len(k1))}
         return Step(loss, seen)
+
+    def _queries(self, h: Float[Tensor, "n w"]) -> Float[Tensor, "n d"]:
+        q: Tensor = self.predictor(self.projector(h))
+        return q
 
     def after_step(self, progress: Progress) -> None:
         """The key encoder follows, ever more slowly."""

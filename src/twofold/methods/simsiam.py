@@ -3,12 +3,14 @@
 import math
 from typing import Any, ClassVar
 
+import torch
 from torch import nn
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.groups import moving
 from twofold.nn.heads import Hidden, bare_norm, mlp
+from twofold.nn.multicrop import apart, embed_views
 from twofold.nn.norm import synchronise
 from twofold.objectives.similarity import negative_cosine
 from twofold.views import recipes
@@ -46,6 +48,7 @@ class SimSiam(Method):
     """
 
     views = recipes.B
+    small_views = True
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",
@@ -99,11 +102,15 @@ class SimSiam(Method):
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
-        """Algorithm 1: each view predicts the other, which is a constant then."""
-        x1, x2 = (view.pixels for view in batch.views)
+        """Algorithm 1: each view predicts the other, which is a constant then; small views predict both."""
+        (x1, x2), small = apart(batch, self.views)
         z1, z2 = self.projector(self.encoder(x1)), self.projector(self.encoder(x2))
         p1, p2 = self.predictor(z1), self.predictor(z2)
-        loss = negative_cosine(p1, z2.detach()) / 2 + negative_cosine(p2, z1.detach()) / 2
+        p_small = embed_views(self.encoder, lambda h: self.predictor(self.projector(h)), small)
+        target1, target2 = (z.detach().repeat(1 + len(small), 1) for z in (z1, z2))
+        there = negative_cosine(torch.cat([p1, *p_small]), target2)
+        back = negative_cosine(torch.cat([p2, *p_small]), target1)
+        loss = there / 2 + back / 2
         return Step(loss, {"embedding": z1.detach(), "positive": z2.detach()})
 
     def param_groups(self) -> list[dict[str, Any]]:

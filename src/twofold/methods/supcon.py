@@ -47,6 +47,7 @@ class SupCon(Method):
 
     views = recipes.C
     learns_from_labels: ClassVar[bool] = True
+    more_views = True
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "lars",

@@ -51,6 +51,7 @@ class WMSE(Method):
     """
 
     views = recipes.W_MSE
+    more_views = True
     presets: ClassVar = {
         # the rate, decay, batch and warm-up of 500 steps are those of STL-10 and Tiny ImageNet
         "imagenet": {

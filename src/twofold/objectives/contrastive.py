@@ -51,6 +51,42 @@ def nt_xent(
 
 
 @full_precision
+def nt_xent_of_small_views(
+    small: Float[Tensor, "v b d"],
+    rows: Int[Tensor, " b"],
+    all1: Float[Tensor, "n d"],
+    all2: Float[Tensor, "n d"],
+    *,
+    temperature: float,
+) -> Float[Tensor, ""]:
+    """The same where small views are the anchors, and never what an anchor is compared with.
+
+    Each of them takes the place of either embedding of its image in turn and looks for the other one, among
+    all embeddings but that whose place it has.
+
+    Args:
+        small: Embeddings of the small views.
+        rows: Where their images stand in the whole batch.
+        all1: Embeddings of the whole batch in the first global view.
+        all2: In the second.
+        temperature: tau, above 0.
+
+    Returns:
+        Mean over the anchors and both places, in nats; about ``log(2n - 1)`` for random embeddings.
+
+    Reference:
+        Caron et al., NeurIPS 2020, arXiv:2006.09882, section 3.2: small views are never targets. What stays
+        in the denominator is not published.
+    """
+    everyone = F.normalize(torch.cat([all1, all2]))
+    anchors = F.normalize(small.flatten(0, 1)).repeat(2, 1)
+    first = rows.to(small.device).repeat(len(small))
+    place, wanted = torch.cat([first, first + len(all1)]), torch.cat([first + len(all1), first])
+    denominators = between(anchors, place, everyone, temperature)
+    return denominators.mean() - (anchors * everyone[wanted]).sum(dim=1).mean() / temperature
+
+
+@full_precision
 def info_nce(
     q: Float[Tensor, "b d"],
     k: Float[Tensor, "b d"],

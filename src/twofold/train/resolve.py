@@ -14,6 +14,7 @@ from twofold.core.recipe import Recipe
 from twofold.core.source import Source
 from twofold.train import shares
 from twofold.train.defaults import Defaults, choose, fitting_batch
+from twofold.train.fitting_views import check_views
 from twofold.train.optim import OptimizerSpec
 from twofold.views.asked import asked
 from twofold.views.recipes import for_size
@@ -157,7 +158,7 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         encoder=pick("encoder", defaults.encoder),
         size=defaults.size,
         view_size=view_size,
-        recipe=_recipe(request, preset.get("recipe", method.views), view_size),
+        recipe=_recipe(request, method, preset.get("recipe", method.views), view_size),
         optimizer=optimizer,
         batch_size=batch_size,
         epochs=epochs,
@@ -181,9 +182,9 @@ def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaul
     return method.presets.get(asked or defaults.preset, {})
 
 
-def _recipe(request: Request, own: Recipe, view_size: int) -> Recipe:
-    recipe = for_size(own, view_size) if request.recipe is None else asked(request.recipe, view_size)
-    _check_views(request.method, own, recipe)
+def _recipe(request: Request, method: type[Method], own: Recipe, view_size: int) -> Recipe:
+    recipe = for_size(own, view_size) if request.recipe is None else asked(request.recipe, view_size, own)
+    check_views(request.method, method, own, recipe)
     min_scale = request.min_scale
     if min_scale is None:
         return recipe
@@ -196,19 +197,6 @@ def _recipe(request: Request, own: Recipe, view_size: int) -> Recipe:
         for view in recipe.views
     )
     return dataclasses.replace(recipe, views=views)
-
-
-def _check_views(method: str, own: Recipe, recipe: Recipe) -> None:
-    """A method takes as many global views as its own recipe has, and local ones if that has any."""
-    wanted, given = len(own.globals_), len(recipe.globals_)
-    local = len(recipe.expanded) - given
-    if given != wanted:
-        raise UsageError(
-            f"{method} compares {wanted} view{'s' * (wanted > 1)} of each image, "
-            f"but recipe {recipe.name} has {given}; choose another --recipe"
-        )
-    if local and len(own.expanded) == wanted:
-        raise UsageError(f"{method} has no use for the {local} small crops of recipe {recipe.name}")
 
 
 def _check(request: Request, batch_size: int, images: int) -> None:

@@ -13,12 +13,14 @@ from twofold.views.plain import from_json, make, operation_named, to_json, tuple
 from twofold.views.recipes import for_size
 
 
-def asked(what: str | Mapping[str, Any], view_size: int) -> Recipe:
+def asked(what: str | Mapping[str, Any], view_size: int, own: Recipe | None = None) -> Recipe:
     """Reads what a YAML file or a flag says about the views.
 
-    A name is that of a recipe, or of a function that makes one, in ``recipes`` and ``pretext_recipes``::
+    A name is that of a recipe, or of a function that makes one, in ``recipes`` and ``pretext_recipes``. Where
+    a function changes a ``base`` and none is named, it is the method's own recipe::
 
         recipe: D
+        recipe: multi_crop
 
     With ``base``, the arguments of a function may be given, and operations changed in all views that have
     them, removed (null), or, where no view has them, added at the end. ``crop`` changes the crops of the
@@ -39,19 +41,20 @@ def asked(what: str | Mapping[str, Any], view_size: int) -> Recipe:
     Args:
         what: As above.
         view_size: Of the run, in pixels: a recipe that is named is fitted to it, before any change.
+        own: The method's.
 
     Raises:
         UsageError: If a name in it is wrong; the message carries the nearest one. Or if it is none at all.
     """
     try:
-        return from_json(to_json(_read(what, view_size)))  # every value is of its type, whoever made it
+        return from_json(to_json(_read(what, view_size, own)))  # every value is of its type, whoever made it
     except (TypeError, AttributeError, ValueError, KeyError, OverflowError) as error:
         raise UsageError(f"the recipe has something where it does not belong ({error})") from error
 
 
-def _read(what: str | Mapping[str, Any], view_size: int) -> Recipe:
+def _read(what: str | Mapping[str, Any], view_size: int, own: Recipe | None) -> Recipe:
     if isinstance(what, str):
-        return for_size(_named(what, {}), view_size)
+        return for_size(_named(what, {}, own), view_size)
     if "views" in what:
         return from_json(what)
     for key in what:
@@ -60,7 +63,7 @@ def _read(what: str | Mapping[str, Any], view_size: int) -> Recipe:
             raise UsageError(f"a recipe has no '{key}'{nearest(key, known)} (it has: {', '.join(known)})")
     if "base" not in what:
         raise UsageError("a recipe needs 'base', the name of another, or 'views'")
-    recipe = for_size(_named(str(what["base"]), what.get("arguments") or {}), view_size)
+    recipe = for_size(_named(str(what["base"]), what.get("arguments") or {}, own), view_size)
     changed = recipe
     for name, fields in (what.get("change") or {}).items():
         changed = _changed(changed, name, fields)
@@ -82,7 +85,7 @@ def _makes_one(member: Any) -> bool:
     return all(p.name == "base" or "twofold" not in str(p.annotation) for p in parameters)
 
 
-def _named(name: str, arguments: Mapping[str, Any]) -> Recipe:
+def _named(name: str, arguments: Mapping[str, Any], own: Recipe | None) -> Recipe:
     if name not in known():
         raise UsageError(
             f"no recipe is called '{name}'{nearest(name, known())} (there are: {', '.join(known())})"
@@ -98,7 +101,9 @@ def _named(name: str, arguments: Mapping[str, Any]) -> Recipe:
             raise UsageError(f"recipe {name} has no argument '{argument}'{nearest(argument, parameters)}")
     given = {key: tuples(value) for key, value in arguments.items()}
     if "base" in given:
-        given["base"] = _named(str(given["base"]), {})
+        given["base"] = _named(str(given["base"]), {}, own)
+    elif "base" in parameters and own is not None:
+        given["base"] = own
     missing = [p.name for p in parameters.values() if p.default is p.empty and p.name not in given]
     if missing:
         raise UsageError(f"recipe {name} needs arguments: {', '.join(missing)}")

@@ -81,7 +81,7 @@ def sizes(base: Recipe, wanted: Sequence[Size]) -> Recipe:
         Caron et al., NeurIPS 2020 (2006.09882), section 3.2.
     """
     largest = max(side for side, _, _ in wanted)
-    drawn = base.expanded
+    drawn = [view for view in base.expanded if not view.local]
     views = [
         dataclasses.replace(
             drawn[position % len(drawn)],
@@ -102,10 +102,10 @@ def multi_crop(
     local_scale: tuple[float, float] = (0.05, 0.14),
     local_side: float = 96 / 224,
 ) -> Recipe:
-    """The views of ``base`` as globals, and small local views beside them.
+    """The global views of ``base``, and small local views beside them.
 
     Args:
-        base: Its views keep their operations; the locals take those of its first view.
+        base: Its global views keep their operations; the locals take those of its first view.
         globals_scale: Area of the global crops as a share of the image's.
         local_count: How many local views are drawn.
         local_scale: Area of the local crops.
@@ -117,10 +117,12 @@ def multi_crop(
     views = tuple(
         dataclasses.replace(view, crop=dataclasses.replace(view.crop, scale=globals_scale))
         for view in base.views
+        if not view.local
     )
-    local_crop = dataclasses.replace(base.views[0].crop, scale=local_scale, side=local_side)
-    local = ViewSpec(local_crop, base.views[0].operations, count=local_count, local=True)
-    return Recipe(f"{base.name}+{local_count} local", (*views, local))
+    local_crop = dataclasses.replace(views[0].crop, scale=local_scale, side=local_side)
+    local = ViewSpec(local_crop, views[0].operations, count=local_count, local=True)
+    name = base.name if len(views) == len(base.views) else f"globals of {base.name}"
+    return Recipe(f"{name}+{local_count} local", (*views, local))
 
 
 def bicubic(base: Recipe) -> Recipe:
