@@ -2,9 +2,11 @@
 
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import sys
+from contextlib import suppress
 from typing import Any
 
 from twofold import __version__
@@ -17,6 +19,16 @@ USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 1 for a failure, 2 for a misuse."""
+    status = _carried_out(arguments)
+    if "twofold.core.dist" in sys.modules and sys.modules["twofold.core.dist"].is_torn():
+        with suppress(OSError, ValueError):  # a reader that has gone
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)  # taking gloo apart when others have left ends in SIGABRT now and then
+    return status
+
+
+def _carried_out(arguments: list[str] | None) -> int:
     words = [*(sys.argv[1:] if arguments is None else arguments)]  # the command "list" hides the type here
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]

@@ -34,6 +34,9 @@ _PATIENCE_TO_PACK = timedelta(days=2)
 _meeting: "tuple[Seat, Store] | None" = None
 """The place of this process, and where all of them leave notes for each other."""
 
+_torn = False
+"""Whether an error ended what several processes did together."""
+
 
 @contextmanager
 def joined() -> Iterator[None]:
@@ -50,10 +53,12 @@ def joined() -> Iterator[None]:
     if own is None:
         yield
         return
+    global _torn  # noqa: PLW0603 (as torch's own process group)
     join(own)
     try:
         yield
     except BaseException as error:
+        _torn = True
         if not _first_to_tell():
             raise ToldElsewhere from error
         if not _is_of_a_lost_peer(error):
@@ -62,6 +67,11 @@ def joined() -> Iterator[None]:
             raise ToldElsewhere from error
         raise TwofoldError(f"another process ended without a word{GO_ON}") from error
     torch_dist.destroy_process_group()
+
+
+def is_torn() -> bool:
+    """Whether this process was one of several until an error ended that."""
+    return _torn
 
 
 def join(own: Seat) -> None:
