@@ -1,18 +1,18 @@
 """Fine-tuning of the whole network, and training it from scratch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
+import torch
 
 from twofold.core.evaluation import Score
 from twofold.data.parts import Part
 from twofold.data.splits import held_out
 from twofold.evaluations import _finetune, _scores
 from twofold.evaluations._arm import Arm
-from twofold.evaluations._task import Embedded, Task, labels_of
+from twofold.evaluations._task import Embedded, labels_of
 from twofold.evaluations.linear import Linear
 
 
@@ -45,13 +45,13 @@ class Finetune:
         encoder, task = embedded.look.encoder, embedded.task
         if encoder is None:
             return
-        rows = np.random.default_rng(task.seed).permutation(len(task.fit))[: self.images]
-        arm = Arm(embedded, encoder, Linear().strength(embedded))
-        chosen = self._select(arm, rows)
-        network = arm.trained(rows, chosen.rate, chosen.epochs)
+        some = _some(embedded, self.images)
+        arm = Arm(some, encoder, Linear().strength(some))
+        chosen = self._select(arm)
+        network = arm.trained(np.arange(len(some.fit)), chosen.rate, chosen.epochs)
         protocol = {
             "start": arm.start,
-            "images": len(rows),
+            "images": len(some.fit),
             "rates": list(self.rates),
             "epochs": list(self.epochs),
             "batch_size": _finetune.BATCH,
@@ -64,15 +64,16 @@ class Finetune:
         predictions = arm.predicted(network, task.judge)
         yield from _scores.of_predictions(embedded, "finetune", predictions, protocol)
 
-    def _select(self, arm: Arm, rows: Int[np.ndarray, " n"]) -> "_Choice":
+    def _select(self, arm: Arm) -> "_Choice":
         """Of equals, the first that was tried: the lower rate, the shorter training."""
-        held = _held_out(arm.embedded.task, rows)
-        images, labels = Part(arm.embedded.task.fit, rows[held]), labels_of(arm.embedded.task.fit)[rows[held]]
+        task = arm.embedded.task
+        held = held_out(labels_of(task.fit), task.groups, task.seed)
+        shown, images = np.flatnonzero(~held), Part(task.fit, np.flatnonzero(held))
 
         def tried(rate: float, epochs: float) -> _Choice:
             with arm.embedded.look.screen.bar(f"rate {rate:g}, {epochs:g} passes"):
-                network = arm.trained(rows[~held], rate, epochs)
-                right = arm.predicted(network, images).cpu().numpy() == labels
+                network = arm.trained(shown, rate, epochs)
+                right = arm.predicted(network, images).cpu().numpy() == labels_of(images)
             return _Choice(rate, epochs, float(right.mean()))
 
         shortest, *longer = sorted(self.epochs)
@@ -92,6 +93,10 @@ class _Choice(NamedTuple):
     held_out_accuracy: float
 
 
-def _held_out(task: Task, rows: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
-    groups = None if task.groups is None else [task.groups[row] for row in rows]
-    return held_out(labels_of(task.fit)[rows], groups, task.seed)
+def _some(embedded: Embedded, most: int | None) -> Embedded:
+    """The subject on at most so many images to fit on: of the others, not even the labels are looked at."""
+    task = embedded.task
+    rows = np.random.default_rng(task.seed).permutation(len(task.fit))[:most]
+    groups = None if task.groups is None else tuple(task.groups[row] for row in rows)
+    fit = embedded.fit[torch.from_numpy(rows).to(embedded.fit.device)]
+    return embedded._replace(task=replace(task, fit=Part(task.fit, rows), groups=groups), fit=fit)
