@@ -77,3 +77,23 @@ def test_the_same_changes_are_asked_of_every_subject(images):
     one, other = (asked(images, Brightness()) for _ in range(2))
     assert {name: score.value for name, score in one.items()} == {n: s.value for n, s in other.items()}
     assert len(one["rotation"].per_image) == 200
+
+
+def test_no_noise_that_was_fitted_on_is_met_again(images):
+    """All images are alike, so that only their noise tells them apart."""
+    seen = []
+
+    class Watched(nn.Module):
+        def forward(self, x):
+            seen.append(x.flatten(1).clone())
+            return x.mean((2, 3))
+
+    plain = images(np.zeros(40, int), side=SIDE)
+    plain.pixels = torch.full_like(plain.pixels, 120)
+    task = Task(plain, plain, (), 0, {"data": "plain"})
+    look = Look(Watched().eval(), SIDE, 3, Engine(torch.device("cpu"), "fp32", 1))
+    list(Probes()(Embedded("a run", task, torch.zeros(40, 1), torch.zeros(40, 1), task.protocol, look)))
+    noisy = [views[views.std(dim=1) > 0.05] for views in seen]
+    fit, judge = (views for views in noisy if len(views))
+    assert len(fit) > 10 and len(judge) > 10
+    assert torch.cdist(fit, judge).min() > 0.5

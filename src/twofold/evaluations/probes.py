@@ -64,7 +64,7 @@ class Probes:
         fit, judge = (some_of(images, self.images, task.seed) for images in (task.fit, task.judge))
         for name, change in _changes(channels_of(fit), look.size).items():
             (h, kinds), (asked, truth) = (
-                _changed(images, change, look, task.seed) for images in (fit, judge)
+                _changed(images, change, look, task.seed, side) for side, images in enumerate((fit, judge))
             )
             protocol = {
                 "guess": max(change.shares),
@@ -104,13 +104,16 @@ def _changes(channels: int, side: int) -> dict[str, _Change]:
 
 
 def _changed(
-    images: Images, change: _Change, look: Look, seed: int
+    images: Images, change: _Change, look: Look, seed: int, side: int
 ) -> tuple[Float[Tensor, "n d"], Int[Tensor, " n"]]:
-    """Features of the changed evaluation views, and what was done to each."""
+    """Features of the changed evaluation views, and what was done to each.
+
+    Both sides have random numbers of their own: noise that was fitted on is not met again.
+    """
     features, kinds = [], []
     ends = np.cumsum(change.shares)[:-1]
     for rows in look.batches(images):
-        counter = Counter(seed, 0, 0, rows)
+        counter = Counter(seed, 0, side, rows)
         kind = torch.from_numpy(np.searchsorted(ends, counter.uniform("probes.kind"), side="right"))
         views = evaluation_view(images.read(rows), look.size)
         features.append(look.of_views(change.apply(views, kind, counter)))
