@@ -15,12 +15,12 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TWOFOLD_CACHE", str(tmp_path / "cache"))
 
 
-def data(path, counts, seed=0):
-    """Noise, brighter in one class; so many images of each class, as many again to judge."""
+def data(path, counts, seed=0, splits=("train", "test")):
+    """Noise, brighter in one class; so many images of each class in each split."""
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(counts)), counts)
     sides = {}
-    for split in ("train", "test"):
+    for split in splits:
         pixels = random.integers(0, 160, (len(labels), 4, 4, 3)) + 12 * labels[:, None, None, None]
         sides |= {f"{split}_images": pixels.clip(0, 255).astype(np.uint8), f"{split}_labels": labels}
     np.savez(path, **sides)
@@ -62,6 +62,27 @@ def test_pets_and_flowers_are_judged_class_by_class(given, tmp_path):
     )
     assert mean.value < accuracy.value  # the small class is the harder one
     assert mean.high - mean.low > accuracy.high - accuracy.low
+
+
+def test_the_strength_is_chosen_on_val_and_val_is_fitted_too(given, tmp_path, monkeypatch):
+    counted, real = [], LogisticRegression.__init__
+    monkeypatch.setattr(
+        LogisticRegression, "__init__", lambda it, *of: counted.append(len(of[0])) or real(it, *of)
+    )
+    name = data(tmp_path / "three.npz", (30, 30), splits=("train", "val", "test"))
+    (score,) = Transfer(data=(name,))(given)
+    assert counted == [60, 120]
+    assert score.protocol["selected"] == "L2 strength, on val"
+    assert score.protocol["split"] == "fitted on train and val, judged on test"
+    assert (score.protocol["fit_images"], score.protocol["judge_images"]) == (120, 60)
+
+
+def test_a_val_that_is_judged_on_is_not_fitted(given, tmp_path):
+    name = data(tmp_path / "two.npz", (30, 30), splits=("train", "val"))
+    (score,) = Transfer(data=(name,))(given)
+    assert score.protocol["split"] == "fitted on train, judged on val"
+    assert "held-out fifth" in score.protocol["selected"]
+    assert score.protocol["fit_images"] == 60
 
 
 @pytest.mark.parametrize("patience", [2, None])

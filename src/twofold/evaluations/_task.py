@@ -1,17 +1,17 @@
 """What is judged on what: the same for every subject."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from twofold.core.errors import TwofoldError
 from twofold.core.source import Images, Source
-from twofold.data.parts import Part
+from twofold.data.parts import Joined, Part
 from twofold.data.splits import groups_of, has_labels, held_out, judging_split, pretraining_images
 from twofold.evaluations._classes import misfit, notes
 from twofold.evaluations._look import Look
@@ -30,6 +30,7 @@ class Task:
         notes: What a reader of the figures has to know.
         groups: Group of each image to fit on, where some belong together: whatever is held out to select on
             takes whole groups.
+        validation: Which images to fit on are there to select on; None holds a fifth of them out.
     """
 
     fit: Images
@@ -39,6 +40,21 @@ class Task:
     protocol: dict[str, Any]
     notes: tuple[str, ...] = ()
     groups: tuple[str, ...] | None = None
+    validation: Bool[np.ndarray, " n"] | None = None
+
+    @property
+    def held_out(self) -> Bool[np.ndarray, " n"]:
+        """Which images to fit on something is selected on; candidates are fitted on the others."""
+        if self.validation is not None:
+            return self.validation
+        return held_out(labels_of(self.fit), self.groups, self.seed)
+
+    @property
+    def selected_on(self) -> str:
+        """Which these are, in words."""
+        if self.validation is not None:
+            return "val"
+        return f"a held-out fifth of the fitted images (seed {self.seed})"
 
 
 class Embedded(NamedTuple):
@@ -127,6 +143,28 @@ def _about(source: Source, how: str, fit: Images, judge: Images) -> dict[str, An
         "fit_images": len(fit),
         "judge_images": len(judge),
     }
+
+
+def with_validation(task: Task, source: Source) -> Task:
+    """The task that selects on the data's own validation images and is then fitted on them, too.
+
+    It stays as it is where there are none, or where they are what is judged on.
+    """
+    val = source.splits.get("val")
+    if val is None or val.labels is None or not (val.labels >= 0).any():
+        return task
+    if {*val.paths} & {*task.fit.paths, *task.judge.paths}:
+        return task
+    labelled = Part(val, np.flatnonzero(val.labels >= 0))
+    fit = Joined([task.fit, labelled])
+    fit.labels = np.concatenate([labels_of(task.fit), labels_of(labelled)])
+    split = task.protocol["split"].replace("fitted on train", "fitted on train and val")
+    return replace(
+        task,
+        fit=fit,
+        protocol={**task.protocol, "split": split, "fit_images": len(fit)},
+        validation=np.arange(len(fit)) >= len(task.fit),
+    )
 
 
 def labels_of(images: Images) -> Int[np.ndarray, " n"]:

@@ -9,7 +9,6 @@ import torch
 
 from twofold.core.evaluation import Score
 from twofold.data.parts import Part
-from twofold.data.splits import held_out
 from twofold.evaluations import _finetune, _scores
 from twofold.evaluations._arm import Arm
 from twofold.evaluations._task import Embedded, labels_of
@@ -57,7 +56,7 @@ class Finetune:
             "batch_size": _finetune.BATCH,
             "weight_decay": _finetune.OPTIMIZER.weight_decay,
             "views": str(_finetune.FineTune.views),
-            "selected": f"rate and passes, on a held-out fifth of the fitted images (seed {task.seed})",
+            "selected": f"rate and passes, on {task.selected_on}",
             **embedded.protocol,
             _scores.FOUND: chosen._asdict(),
         }
@@ -67,7 +66,7 @@ class Finetune:
     def _select(self, arm: Arm) -> "_Choice":
         """Of equals, the first that was tried: the lower rate, the shorter training."""
         task = arm.embedded.task
-        held = held_out(labels_of(task.fit), task.groups, task.seed)
+        held = task.held_out
         shown, images = np.flatnonzero(~held), Part(task.fit, np.flatnonzero(held))
 
         def tried(rate: float, epochs: float) -> _Choice:
@@ -99,4 +98,6 @@ def _some(embedded: Embedded, most: int | None) -> Embedded:
     rows = np.random.default_rng(task.seed).permutation(len(task.fit))[:most]
     groups = None if task.groups is None else tuple(task.groups[row] for row in rows)
     fit = embedded.fit[torch.from_numpy(rows).to(embedded.fit.device)]
-    return embedded._replace(task=replace(task, fit=Part(task.fit, rows), groups=groups), fit=fit)
+    validation = None if task.validation is None else task.validation[rows]
+    fewer = replace(task, fit=Part(task.fit, rows), groups=groups, validation=validation)
+    return embedded._replace(task=fewer, fit=fit)

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
-from twofold.data.splits import held_out
 from twofold.evaluations import _scores
 from twofold.evaluations._descent import INITIAL_STD, Descent
 from twofold.evaluations._families import FAMILIES, Family, FamilyName
 from twofold.evaluations._logistic import LinearClassifier, LogisticRegression
 from twofold.evaluations._standardise import standardised
-from twofold.evaluations._task import Embedded, Task, labels_of
+from twofold.evaluations._task import Embedded, Task
 
 _USUAL_PATIENCE = 2
 
@@ -97,7 +96,7 @@ class Linear:
         yield from _scores.of_predictions(embedded, "linear", classifier.predict(embedded.judge), protocol)
 
     def _by_regression(self, embedded: Embedded) -> Iterator[Score]:
-        classes, seed = len(embedded.task.classes), embedded.task.seed
+        classes = len(embedded.task.classes)
         fit, judge = standardised(embedded.fit, embedded.judge)
         chosen = self._select(fit, embedded.fit_labels, embedded.task)
         everything = LogisticRegression(fit, embedded.fit_labels, classes)
@@ -105,7 +104,7 @@ class Linear:
         protocol = {
             "strengths": list(self.strengths),
             **({} if self.patience == _USUAL_PATIENCE else {"patience": self.patience}),
-            "selected": f"L2 strength, on a held-out fifth of the fitted images (seed {seed})",
+            "selected": f"L2 strength, on {embedded.task.selected_on}",
             **embedded.protocol,
             _scores.FOUND: {"strength": chosen.strength, "held_out_accuracy": chosen.accuracy},
         }
@@ -117,7 +116,7 @@ class Linear:
         return self._select(fit, embedded.fit_labels, embedded.task).strength
 
     def _select(self, features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], task: Task) -> "_Candidate":
-        held = torch.from_numpy(held_out(labels_of(task.fit), task.groups, task.seed)).to(features.device)
+        held = torch.from_numpy(task.held_out).to(features.device)
         shown = LogisticRegression(features[~held], labels[~held], len(task.classes))
         tried: list[_Candidate] = []
         for strength in sorted(self.strengths, reverse=True):

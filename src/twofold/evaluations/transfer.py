@@ -10,7 +10,7 @@ import numpy as np
 from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
 from twofold.data import open_source
-from twofold.evaluations._task import Embedded, make_task
+from twofold.evaluations._task import Embedded, make_task, with_validation
 from twofold.evaluations.finetune import Finetune
 from twofold.evaluations.linear import Linear
 from twofold.metrics.intervals import Estimate
@@ -29,8 +29,9 @@ class Transfer:
     The protocol of Kornblith et al. (CVPR 2019, arXiv:1805.08974) and the papers since, on whichever data
     sets are at hand: of theirs Food-101, CIFAR-10, CIFAR-100, DTD, Pets and Flowers are known by name; others
     are named by their folder or archive. Features of the evaluation view; multinomial logistic regression by
-    L-BFGS; the strength of its penalty is chosen from 45 on a fifth of the training images, and all of them
-    are fitted again. It is judged once, on ``test``, else on ``val``, else on a held-out fifth. The figure of
+    L-BFGS; the strength of its penalty is chosen from 45 on ``val``, and ``train`` and ``val`` are fitted
+    again; where there is no ``val`` beside ``test``, on a fifth of ``train`` that is held out. It is judged
+    once, on ``test``, else on ``val``, else on a held-out fifth. The figure of
     a data set is its usual one: mean per class for Pets and Flowers (Aircraft, Caltech-101), else accuracy.
     The 11-point mAP of VOC 2007 is missing: images would need several labels each.
 
@@ -67,7 +68,8 @@ class Transfer:
     def _embedded(self, embedded: Embedded, name: str) -> Embedded:
         """The same subject on another data set."""
         look = embedded.look
-        task = make_task(open_source(name, progress=False), seed=embedded.task.seed)
+        source = open_source(name, progress=False)
+        task = with_validation(make_task(source, seed=embedded.task.seed), source)
         with look.screen.bar(task.protocol["data"], len(task.fit) + len(task.judge)) as advance:
             fit, judge = (look.features(images, advance=advance) for images in (task.fit, task.judge))
         own = {key: value for key, value in embedded.protocol.items() if key not in embedded.task.protocol}
