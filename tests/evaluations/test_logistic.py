@@ -3,6 +3,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression as SlowRegression
 
+from twofold.core.errors import TwofoldError
 from twofold.evaluations._lbfgs import minimise
 from twofold.evaluations._logistic import LogisticRegression
 
@@ -110,3 +111,20 @@ def test_minimise_finds_the_bottom_of_a_stretched_bowl():
 def test_minimise_stops_where_it_stands_at_the_bottom():
     start = torch.zeros(3)
     assert minimise(lambda x: (0.0, torch.zeros(3)), start, steps=5, tolerance=1e-8) is start
+
+
+@pytest.mark.parametrize("l2", [1e-4, 1e-6, 1e-9])
+def test_features_of_a_collapsed_encoder_are_fitted_as_the_line_that_they_are(l2):
+    """512 channels that are multiples of one: rounding makes their second moments indefinite."""
+    random = torch.Generator().manual_seed(0)
+    labels = torch.arange(1500) % 4
+    line = torch.randn(1500, 1, generator=random) + 0.3 * labels[:, None]
+    line = (line - line.mean()) / line.std()
+    wide = line @ torch.randn(1, 512, generator=random).sign()
+    one, many = (LogisticRegression(x, labels, 4).fit(l2).predict(x) for x in (line, wide))
+    assert (one == many).float().mean() > 0.99
+
+
+def test_features_whose_squares_overflow_are_told():
+    with pytest.raises(TwofoldError, match="too large"):
+        LogisticRegression(torch.full((20, 4), 1e30), torch.arange(20) % 2, 2).fit(1e-2)

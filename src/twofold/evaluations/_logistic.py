@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
+from twofold.core.errors import TwofoldError
 from twofold.core.precision import full_precision
 from twofold.evaluations._lbfgs import minimise
 
@@ -100,11 +101,20 @@ class LogisticRegression:
         return classifier(minimise(objective, first, steps=_MOST_STEPS, tolerance=_TOLERANCE))
 
     def _factor(self, l2: float) -> Float[Tensor, "d d"]:
-        """Lower Cholesky factor of the guessed Hessian of the whole objective."""
-        hessian = self._hessian.clone()
-        hessian.diagonal().add_(l2 + 1e-6 * hessian.diagonal().mean())
-        factor: Tensor = torch.linalg.cholesky(hessian)
-        return factor
+        """Lower Cholesky factor of the guessed Hessian of the whole objective.
+
+        Where features all but lie in a plane, rounding makes the guess indefinite: then more is added to its
+        diagonal, which changes how fast the solution is found, and not the solution.
+        """
+        mean = self._hessian.diagonal().mean()
+        for share in (1e-6, 1e-5, 1e-4, 1e-3):
+            hessian = self._hessian.clone()
+            hessian.diagonal().add_(l2 + share * mean)
+            factored = torch.linalg.cholesky_ex(hessian)
+            if not factored.info:
+                factor: Tensor = factored.L
+                return factor
+        raise TwofoldError("the features are too large to be classified: their squares are no finite numbers")
 
     def _cross_entropy(self, at: LinearClassifier) -> tuple[float, Float[Tensor, "c n"]]:
         """Mean cross-entropy and its gradient to the logits.
