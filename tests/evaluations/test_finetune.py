@@ -192,3 +192,14 @@ def test_fewer_images_are_learned_from_where_that_is_asked_for(few_steps, monkey
 
 def test_raw_pixels_cannot_be_trained_further() -> None:
     assert not list(Finetune()(embedded("pixels", nn.Flatten().eval())))
+
+
+def test_labels_beyond_those_that_are_asked_for_are_not_looked_at(few_steps) -> None:
+    given, few = embedded("a run"), Finetune(rates=(1e-3,), epochs=(1,), images=20)
+    learned = np.random.default_rng(0).permutation(40)[:20]
+    fit = Shades(40, seed=0)
+    fit.labels = 1 - fit.labels
+    fit.labels[learned] = given.task.fit.labels[learned]
+    other = given._replace(task=dataclasses.replace(given.task, fit=fit))
+    one, same = next(few(given)), next(few(other))
+    assert (one.value, one.protocol) == (same.value, same.protocol)

@@ -1,10 +1,11 @@
 """Fine-tuning of the whole network, and training it from scratch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Int
 
 from twofold.core.evaluation import Score
@@ -46,7 +47,7 @@ class Finetune:
         if encoder is None:
             return
         rows = np.random.default_rng(task.seed).permutation(len(task.fit))[: self.images]
-        arm = Arm(embedded, encoder, Linear().strength(embedded))
+        arm = Arm(embedded, encoder, Linear().strength(_only(embedded, rows)))
         chosen = self._select(arm, rows)
         network = arm.trained(rows, chosen.rate, chosen.epochs)
         protocol = {
@@ -57,7 +58,8 @@ class Finetune:
             "batch_size": _finetune.BATCH,
             "weight_decay": _finetune.OPTIMIZER.weight_decay,
             "views": str(_finetune.FineTune.views),
-            "selected": f"rate and passes, on a held-out fifth of the fitted images (seed {task.seed})",
+            "selected": "rate, passes and L2 strength of the first head, on a held-out fifth of the images "
+            f"that are learned from (seed {task.seed})",
             **embedded.protocol,
             _scores.FOUND: chosen._asdict(),
         }
@@ -90,6 +92,14 @@ class _Choice(NamedTuple):
     rate: float
     epochs: float
     held_out_accuracy: float
+
+
+def _only(embedded: Embedded, rows: Int[np.ndarray, " n"]) -> Embedded:
+    """The same with some of the images to fit on: no other label is looked at."""
+    task = embedded.task
+    groups = None if task.groups is None else tuple(task.groups[row] for row in rows)
+    some = replace(task, fit=Part(task.fit, rows), groups=groups)
+    return embedded._replace(task=some, fit=embedded.fit[torch.from_numpy(rows).to(embedded.fit.device)])
 
 
 def _held_out(task: Task, rows: Int[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
