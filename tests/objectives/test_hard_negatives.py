@@ -83,6 +83,12 @@ def test_harder_draws_are_harder_and_none_leaves_the_set_alone() -> None:
     assert skewed_ranks(1000, 0.0, 0) is None
 
 
+def test_a_little_hardness_is_easier_than_none() -> None:
+    """The tail that is cut off at 1 falls on the easiest; uniform draws have a mean of one half."""
+    easy, hard = (skewed_ranks(10_000, hardness, 0).double().mean() / 10_000 for hardness in (0.4, 0.5))
+    assert hard < 0.5 < easy
+
+
 def test_draws_hang_on_the_step_alone() -> None:
     first = skewed_ranks(50, 1.0, 7)
     torch.manual_seed(99)

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from twofold.core.evaluation import Score
 from twofold.data.parts import Part
 from twofold.evaluations import _finetune, _scores
 from twofold.evaluations._arm import Arm
-from twofold.evaluations._task import Embedded, labels_of
+from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.evaluations.linear import Linear
 
 
@@ -44,35 +45,34 @@ class Finetune:
         encoder, task = embedded.look.encoder, embedded.task
         if encoder is None:
             return
-        some = _some(embedded, self.images)
-        arm = Arm(some, encoder, Linear().strength(some))
-        chosen = self._select(arm)
-        network = arm.trained(np.arange(len(some.fit)), chosen.rate, chosen.epochs)
+        rows = np.random.default_rng(task.seed).permutation(len(task.fit))[: self.images]
+        arm = Arm(embedded, encoder, Linear().strength(_only(embedded, rows)))
+        chosen = self._select(arm, rows)
+        network = arm.trained(rows, chosen.rate, chosen.epochs)
         protocol = {
             "start": arm.start,
-            "images": len(some.fit),
+            "images": len(rows),
             "rates": list(self.rates),
             "epochs": list(self.epochs),
             "batch_size": _finetune.BATCH,
             "weight_decay": _finetune.OPTIMIZER.weight_decay,
             "views": str(_finetune.FineTune.views),
-            "selected": f"rate and passes, on {task.selected_on}",
+            "selected": f"rate, passes and L2 strength of the first head, on {_selected_on(task)}",
             **embedded.protocol,
             _scores.FOUND: chosen._asdict(),
         }
         predictions = arm.predicted(network, task.judge)
         yield from _scores.of_predictions(embedded, "finetune", predictions, protocol)
 
-    def _select(self, arm: Arm) -> "_Choice":
+    def _select(self, arm: Arm, rows: Int[np.ndarray, " n"]) -> "_Choice":
         """Of equals, the first that was tried: the lower rate, the shorter training."""
-        task = arm.embedded.task
-        held = task.held_out
-        shown, images = np.flatnonzero(~held), Part(task.fit, np.flatnonzero(held))
+        held = _only(arm.embedded, rows).task.held_out
+        images, labels = Part(arm.embedded.task.fit, rows[held]), labels_of(arm.embedded.task.fit)[rows[held]]
 
         def tried(rate: float, epochs: float) -> _Choice:
             with arm.embedded.look.screen.bar(f"rate {rate:g}, {epochs:g} passes"):
-                network = arm.trained(shown, rate, epochs)
-                right = arm.predicted(network, images).cpu().numpy() == labels_of(images)
+                network = arm.trained(rows[~held], rate, epochs)
+                right = arm.predicted(network, images).cpu().numpy() == labels
             return _Choice(rate, epochs, float(right.mean()))
 
         shortest, *longer = sorted(self.epochs)
@@ -92,12 +92,16 @@ class _Choice(NamedTuple):
     held_out_accuracy: float
 
 
-def _some(embedded: Embedded, most: int | None) -> Embedded:
-    """The subject on at most so many images to fit on: of the others, not even the labels are looked at."""
+def _only(embedded: Embedded, rows: Int[np.ndarray, " n"]) -> Embedded:
+    """The same with some of the images to fit on: no other label is looked at."""
     task = embedded.task
-    rows = np.random.default_rng(task.seed).permutation(len(task.fit))[:most]
     groups = None if task.groups is None else tuple(task.groups[row] for row in rows)
-    fit = embedded.fit[torch.from_numpy(rows).to(embedded.fit.device)]
     validation = None if task.validation is None else task.validation[rows]
-    fewer = replace(task, fit=Part(task.fit, rows), groups=groups, validation=validation)
-    return embedded._replace(task=fewer, fit=fit)
+    some = replace(task, fit=Part(task.fit, rows), groups=groups, validation=validation)
+    return embedded._replace(task=some, fit=embedded.fit[torch.from_numpy(rows).to(embedded.fit.device)])
+
+
+def _selected_on(task: Task) -> str:
+    if task.validation is not None:
+        return task.selected_on
+    return f"a held-out fifth of the images that are learned from (seed {task.seed})"

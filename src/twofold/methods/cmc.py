@@ -40,7 +40,8 @@ class CMC(Method):
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
         hardness: How much like the embedding negatives are, which are then drawn from the bank by their rank;
-            0 draws them uniformly, as the paper does. NCE takes noise for uniform: better with ``softmax``.
+            0 draws them uniformly, as the paper does, and up to about 0.4 they are easier than that. NCE
+            takes noise for uniform: better with ``softmax``.
 
     Traps:
         - Colours are converted before anything is normalised: the encoder does both, so that what is

@@ -40,7 +40,7 @@ class InfoMin(Method):
         bn_splits: Groups that the whole batch makes for batch norm, as for several devices. The batch must
             divide by it.
         hardness: How much like the query negatives are, which are then drawn from the queue by their rank;
-            0 takes every key of the queue once.
+            0 takes every key of the queue once, and up to about 0.4 they are easier than that.
 
     Traps:
         - The query of patches has a head of its own, and no copy of it follows: keys are of whole images.

@@ -35,7 +35,7 @@ class MoCoV1(Method):
         bn_splits: Groups that the whole batch makes for batch norm: the paper's 8 devices. The batch
             must divide by it.
         hardness: How much like the query negatives are, which are then drawn from the queue by their rank;
-            0 takes every key of the queue once.
+            0 takes every key of the queue once, and up to about 0.4 they are easier than that.
 
     Traps:
         - Batch norm over one and the same group of queries and keys tells which keys may be the right one:

@@ -39,7 +39,7 @@ class MoCoV2(Method):
             must divide by it.
         symmetric: Whether each view is the query once (the loss is then the mean of both).
         hardness: How much like the query negatives are, which are then drawn from the queue by their rank;
-            0 takes every key of the queue once.
+            0 takes every key of the queue once, and up to about 0.4 they are easier than that.
 
     Traps:
         - Batch norm over one and the same group of queries and keys tells which keys may be the right one:

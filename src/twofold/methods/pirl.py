@@ -42,7 +42,8 @@ class PIRL(Method):
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
         hardness: How much like the embedding negatives are, which are then drawn from the bank by their rank;
-            0 draws them uniformly, as the paper does. NCE takes noise for uniform: better with ``softmax``.
+            0 draws them uniformly, as the paper does, and up to about 0.4 they are easier than that. NCE
+            takes noise for uniform: better with ``softmax``.
 
     Traps:
         - The memory follows the image alone: m_I is what the patches should become, not a mean of both.
