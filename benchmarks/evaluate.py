@@ -14,8 +14,6 @@ about ten minutes on two cores, which should have nothing else to do.
 """
 
 import argparse
-import json
-import os
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -24,10 +22,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from record import KEPT, commit, machine
+from record import commit, cores, keep, machine
 from step_speed.process import alone
 
-OUT = KEPT / "evaluate.json"
 ARMS = "evaluate_speed.arms"
 LINEAR = {"twofold": "linear_twofold", "scikit-learn": "linear_scikit_learn"}
 KNN = {"twofold": "knn_twofold", "faiss": "knn_faiss", "scikit-learn": "knn_scikit_learn"}
@@ -48,19 +45,14 @@ def main() -> None:
         probe, search = features(wanted, Path(folder))
         for l2 in wanted.l2:
             record["rows"] += compared(f"linear, l2 {l2:g}", LINEAR, (str(probe), l2), wanted.rounds)
-            keep(record)
+            keep("evaluate", record)
         record["rows"] += compared("k-NN", KNN, (str(search), wanted.queries), wanted.rounds)
-        keep(record)
+        keep("evaluate", record)
     rows, queries = wanted.large
     found = alone(ARMS, "knn_large", rows, 512, queries, threads=cores())
     record["large"] = {"rows": rows, "queries": queries, **found}
     print(f"{rows:,} rows, {queries:,} queries: {found['seconds']:.1f} s, {found['mebibytes']:.0f} MiB more")
-    keep(record)
-
-
-def keep(record: dict[str, Any]) -> None:
-    """What there is so far."""
-    OUT.write_text(json.dumps(record, indent=1) + "\n")
+    keep("evaluate", record)
 
 
 def arguments() -> argparse.Namespace:
@@ -80,10 +72,6 @@ def command(wanted: argparse.Namespace) -> str:
     words = [f"python benchmarks/evaluate.py {Path(wanted.data).name} --l2", *map(str, wanted.l2)]
     words += [f"--queries {wanted.queries} --large", *map(str, wanted.large), f"--rounds {wanted.rounds}"]
     return " ".join(words)
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def features(wanted: argparse.Namespace, folder: Path) -> tuple[Path, Path]:

@@ -64,10 +64,15 @@ def load(name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def keep(name: str, rows: list[dict[str, Any]]) -> None:
-    """Writes all rows."""
+def keep(name: str, found: Any) -> None:
+    """Writes all rows, or the whole record, as far as there is one."""
     KEPT.mkdir(parents=True, exist_ok=True)
-    (KEPT / f"{name}.json").write_text(json.dumps(rows, indent=1) + "\n")
+    (KEPT / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _git(*words: str) -> str:

@@ -16,16 +16,12 @@ about fifteen minutes on two cores, which should have nothing else to do.
 """
 
 import argparse
-import json
-import os
 from statistics import median
 from typing import Any
 
-from record import KEPT, commit, machine
+from record import commit, cores, keep, machine
 from step_speed.arms import ARMS
 from step_speed.process import Team, alone
-
-OUT = KEPT / "step.json"
 
 
 def main() -> None:
@@ -42,15 +38,10 @@ def main() -> None:
     print(f"largest bf16 product: {record['peak'] / 1e12:.2f} TFLOP/s", flush=True)
     for rows in wanted.rows:
         record["nt_xent"] += nt_xent_of(rows, wanted.rounds)
-        keep(record)
+        keep("step", record)
     for encoder in wanted.encoders:
         record["steps"] += steps_of(encoder, wanted)
-        keep(record)
-
-
-def keep(record: dict[str, Any]) -> None:
-    """What there is so far."""
-    OUT.write_text(json.dumps(record, indent=1) + "\n")
+        keep("step", record)
 
 
 def arguments() -> argparse.Namespace:
@@ -71,10 +62,6 @@ def command(wanted: argparse.Namespace) -> str:
     words = ["python benchmarks/step.py --encoders", *wanted.encoders, "--rows", *map(str, wanted.rows)]
     words += [f"--batch {wanted.batch} --side {wanted.side} --rounds {wanted.rounds}"]
     return " ".join([*words, f"--seconds {wanted.seconds:g}"])
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def steps_of(encoder: str, wanted: argparse.Namespace) -> list[dict[str, Any]]:
