@@ -9,7 +9,9 @@ from PIL import Image
 
 from twofold import evaluations
 from twofold.cli import main
+from twofold.cli.evaluate import footer
 from twofold.core import registry
+from twofold.core.evaluation import Score
 
 
 @pytest.fixture(autouse=True)
@@ -191,6 +193,18 @@ def test_what_was_selected_for_is_marked_and_told(run, capsys):
     assert said.splitlines()[0].split("  ")[-1] == "Linear probe*"
     assert "k-NN, k=1*" not in said
     assert "* selected for linear: L2 strength, on a held-out fifth of the fitted images" in said
+
+
+def test_how_many_random_networks_stand_behind_a_figure_is_told():
+    def figure(evaluation, networks, **protocol):
+        about = {"data": "toy", "split": "s", "fit_images": 9, "judge_images": 9, "networks": networks}
+        return Score("random:net", evaluation, "accuracy", 0.5, 0.4, 0.6, {**about, **protocol})
+
+    three = [figure("knn", 3), figure("few_labels", 3, arm="probe")]
+    assert footer(three, [])[-1] == "random:net: mean of 3 random networks"
+    tuned = [figure("finetune", 1), figure("few_labels", 1, arm="finetune")]
+    told = "random:net: mean of 3 random networks; Fine-tuned, Few labels (finetune): of the first alone"
+    assert footer([*three, *tuned], [])[-1] == told
 
 
 def test_pictures_and_tables_are_kept_told_and_shown_in_the_report(run, postcard, capsys):

@@ -56,6 +56,15 @@ def test_seeds_are_one_side(tmp_path, photos, make_run, capsys):
     assert "against what has no seeds, the interval covers other seeds" in capsys.readouterr().out
 
 
+def test_few_labels_are_compared_on_the_same_draws(photos, capsys):
+    words = ["compare", "pixels", "random:resnet18_w4", "--data", str(photos)]
+    asked = ["--evaluations", "few_labels", "--few-labels.draws", "2", "--few-labels.shares=[]"]
+    assert main([*words, *asked]) == 0
+    said = capsys.readouterr().out
+    assert "few_labels: on the same 2 draws of labels" in said
+    assert said.count("1 - 2") == 2
+
+
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
@@ -63,9 +72,9 @@ def test_seeds_are_one_side(tmp_path, photos, make_run, capsys):
         (["pixels", "pixels"], 2, "name two subjects at least"),
         (["pixels", "random:resnet18_w4", "--margin", "0"], 2, "--margin 0"),
         (
-            ["pixels", "random:resnet18_w4", "--evaluations", "few_labels", "--few-labels.draws", "2"],
+            ["pixels", "random:resnet18_w4", "--evaluations", "clusters"],
             1,
-            "few_labels cannot be compared",
+            "clusters cannot be compared",
         ),
     ],
 )

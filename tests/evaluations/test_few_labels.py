@@ -7,7 +7,10 @@ import torch
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.data.places import cache_root
 from twofold.evaluations._label_lists import draws
+from twofold.evaluations._look import Look
+from twofold.evaluations._task import Embedded, make_task
 from twofold.evaluations.few_labels import FewLabels
+from twofold.nn.encoder import Encoder
 
 
 def test_a_draw_has_so_many_images_of_each_class():
@@ -94,6 +97,62 @@ def test_labels_that_are_not_drawn_are_not_used(embedded):
         return answers[0].value
 
     assert blind(rows) == seen.value
+
+
+def test_what_each_image_got_over_the_draws_makes_up_the_figure(embedded):
+    for score in FewLabels(draws=4)(embedded()):
+        assert score.per_image.shape == (200,)
+        assert score.per_image.mean() == pytest.approx(score.value)
+
+
+@pytest.fixture
+def shades(source, engine, monkeypatch):
+    """What a network of the given name sees of images that are told apart by their brightness."""
+    monkeypatch.setattr("twofold.evaluations._finetune.FEWEST_STEPS", 20)
+    torch.manual_seed(0)
+    encoder = Encoder("resnet18_w4", size=8).eval()
+
+    def make(subject):
+        task = make_task(source(train=np.arange(90) % 3, test=np.arange(60) % 3))
+        look = Look(encoder, 8, 3, engine)
+        return Embedded(
+            subject, task, look.features(task.fit), look.features(task.judge), task.protocol, look
+        )
+
+    return make
+
+
+@pytest.mark.parametrize(("subject", "rate"), [("a run", 1e-3), ("random:resnet18_w4", 3e-3)])
+def test_the_whole_network_is_trained_on_the_first_draws(shades, subject, rate):
+    given, few = shades(subject), FewLabels(per_class=(3, 9), shares=(), draws=3, finetune=2)
+    *probed, low, high = few(given)
+    assert [score.protocol["arm"] for score in (*probed, low, high)] == ["probe", "probe", *["finetune"] * 2]
+    assert low.protocol["per_class"] == 3 and low.protocol["draws"] == 2
+    assert low.protocol["rate"] == rate
+    assert low.protocol["start"].startswith("trained" if subject == "a run" else "random")
+    assert low.protocol["found"]["kept"] == probed[0].protocol["found"]["kept"]
+    assert high.value > 1 / 3
+    again = list(few(given._replace(network=1)))
+    assert [score.protocol["arm"] for score in again] == ["probe", "probe"]
+
+
+def test_labels_that_are_not_drawn_train_no_network(shades):
+    given, few = shades("a run"), FewLabels(per_class=(3,), shares=(), draws=1, finetune=1)
+    labels = given.task.fit.labels
+    (rows,) = draws(labels, 3, 1, seed=0)
+    hidden = (labels + 1) % 3
+    hidden[rows] = labels[rows]
+    blind = dataclasses.replace(given.task, fit=dataclasses.replace(given.task.fit, labels=hidden))
+    (fine,) = (score for score in few(given) if score.protocol["arm"] == "finetune")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("twofold.evaluations.few_labels.draws", lambda *_: [rows])
+        (same,) = (s for s in few(given._replace(task=blind)) if s.protocol["arm"] == "finetune")
+    assert (same.per_image == fine.per_image).all()
+
+
+def test_a_number_of_draws_that_is_none_is_refused():
+    with pytest.raises(UsageError, match="finetune -1"):
+        FewLabels(finetune=-1)
 
 
 def test_a_class_with_too_few_images_is_named(embedded):

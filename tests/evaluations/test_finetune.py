@@ -148,13 +148,13 @@ def test_of_equally_good_rates_the_lowest_is_taken(table) -> None:
     assert accuracy.protocol["found"]["rate"] == 0.4
 
 
-@pytest.mark.parametrize("subject", ["a run", "random:resnet18_w16"])
-def test_only_an_untrained_network_learns_its_statistics(few_steps, subject: str) -> None:
-    given = embedded(subject)
+@pytest.mark.parametrize("strength", [1.0, None])
+def test_only_an_untrained_network_learns_its_statistics(few_steps, strength: float | None) -> None:
+    given = embedded("a subject")
     before = {name: value.clone() for name, value in given.look.network.state_dict().items()}
-    trained = Arm(given, given.look.encoder, strength=1.0).trained(np.arange(32), 1e-3, 1)
+    trained = Arm(given, given.look.encoder, strength).trained(np.arange(32), 1e-3, 1)
     same = torch.equal(statistics(trained), statistics(given.look.network))
-    assert same != subject.startswith("random:")
+    assert same == (strength is not None)
     after = given.look.network.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
@@ -162,13 +162,28 @@ def test_only_an_untrained_network_learns_its_statistics(few_steps, subject: str
 def test_a_trained_network_begins_with_a_fitted_head_and_an_untrained_one_does_not(few_steps) -> None:
     """At a rate of zero, what is judged is where they begin."""
     accuracy = {}
-    for subject in ("a run", "random:resnet18_w16"):
-        given = embedded(subject)
-        arm = Arm(given, given.look.encoder, strength=1e-3)
+    for strength in (1e-3, None):
+        given = embedded("a subject")
+        arm = Arm(given, given.look.encoder, strength)
         predicted = arm.predicted(arm.trained(np.arange(40), 0.0, 1), given.task.fit)
-        accuracy[subject] = (predicted == given.fit_labels).float().mean().item()
-    assert accuracy["a run"] == 1.0
-    assert accuracy["random:resnet18_w16"] < 0.8
+        accuracy[strength] = (predicted == given.fit_labels).float().mean().item()
+    assert accuracy[1e-3] == 1.0
+    assert accuracy[None] < 0.8
+
+
+@pytest.mark.parametrize(
+    ("subject", "start"), [("a run", "trained weights"), ("random:resnet18_w16", "random")]
+)
+def test_a_random_network_is_trained_from_scratch(few_steps, subject: str, start: str) -> None:
+    accuracy = next(Finetune(rates=(1e-3,), epochs=(1,))(embedded(subject)))
+    assert accuracy.protocol["start"].startswith(start)
+
+
+def test_of_several_random_networks_the_first_is_trained(few_steps) -> None:
+    given, once = embedded("random:resnet18_w16"), Finetune(rates=(1e-3,), epochs=(1,))
+    given = given._replace(protocol={**given.protocol, "networks": 3})
+    assert next(once(given)).protocol["networks"] == 1
+    assert not list(once(given._replace(network=1)))
 
 
 def test_nothing_is_selected_on_what_is_judged(few_steps) -> None:

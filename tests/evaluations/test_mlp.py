@@ -38,6 +38,13 @@ def test_several_networks_are_averaged_and_their_spread_is_told(embedded):
     assert "selected" not in accuracy.protocol and accuracy.per_image.shape == (200,)
 
 
+def test_each_of_several_random_encoders_has_one_network_unlike_the_others(embedded):
+    given = embedded()._replace(protocol={"networks": 3})
+    values = {next(Mlp(networks=5)(given._replace(network=number))).value for number in range(3)}
+    assert len(values) == 3
+    assert "found" not in next(Mlp(networks=5)(given)).protocol
+
+
 def test_judged_images_decide_nothing(embedded):
     given = embedded()
     images = dataclasses.replace(given.task.judge, labels=(given.task.judge.labels + 1) % 4)

@@ -69,6 +69,13 @@ def test_a_network_that_sees_nothing_gets_what_a_guess_gets(images):
         assert score.value == pytest.approx(score.protocol["guess"], abs=0.1), name
 
 
+def test_raw_pixels_are_not_asked(images):
+    plain = images(np.zeros(4, int), side=SIDE)
+    task = Task(plain, plain, (), 0, {"data": "plain"})
+    look = Look(nn.Flatten().eval(), SIDE, 3, Engine(torch.device("cpu"), "fp32", 1))
+    assert not list(Probes()(Embedded("pixels", task, torch.zeros(4, 1), torch.zeros(4, 1), {}, look)))
+
+
 def test_gray_images_are_not_asked_for_their_colour(images):
     assert set(asked(images, Brightness(), channels=1)) == {"rotation", "noise", "sobel"}
 

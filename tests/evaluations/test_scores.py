@@ -48,6 +48,13 @@ def test_random_networks_are_one_score_with_its_spread():
     assert averaged(repeats[:1]) == repeats[0]
 
 
+def test_a_figure_that_one_repeat_alone_tells_stays_as_it_is():
+    alone = score(0.9, "macro_f1", k=1)
+    accuracy, f1 = averaged([[score(0.2, k=1), alone], [score(0.4, k=1)]])
+    assert accuracy.value == pytest.approx(0.3)
+    assert f1 == alone
+
+
 def test_the_mean_of_what_is_no_share_keeps_its_interval():
     repeats = [[Score("a run", "geometry", "rank", v, v, v, {}, share=False)] for v in (30.0, 40.0)]
     (rank,) = averaged(repeats)

@@ -44,6 +44,15 @@ def test_what_only_a_later_score_says_tells_it_apart_too():
     assert [c.title for c in grid(scores).columns] == ["k-NN", "k-NN, group by=scene"]
 
 
+def test_fewer_images_than_there_are_are_told():
+    some = score("run", evaluation="finetune", images=2000, fit_images=45000)
+    everything = score("run", evaluation="mlp", images=300, fit_images=300)
+    assert [c.title for c in grid([some, everything]).columns] == [
+        "Fine-tuned, 2,000 images",
+        "Two-layer probe",
+    ]
+
+
 def test_a_figure_measured_again_counts_as_measured_last():
     (row,) = grid([score("run", 0.1), score("run", 0.2)]).rows
     assert [s.value for s in row.scores] == [0.2]

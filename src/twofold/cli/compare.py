@@ -92,7 +92,7 @@ def _print(judgement: "Judgement", margin: float | None) -> None:
 
 
 def _comparable(scores: Sequence["Score"]) -> tuple[list["Score"], list[str]]:
-    """The figures that are known of every image, and which protocols have none."""
+    """The figures that are known of every image; which protocols have none, and which draw labels."""
     from twofold.report.shown import shown
 
     told = [score for score in shown(scores) if score.per_image is not None]
@@ -100,7 +100,9 @@ def _comparable(scores: Sequence["Score"]) -> tuple[list["Score"], list[str]]:
     lacking = [f"{name} cannot be compared: it tells no figure of each image" for name in sorted(without)]
     if not told:
         raise TwofoldError("; ".join(lacking) or "none of the protocols can judge any of these")
-    return told, lacking
+    drawn = {score.evaluation: score.protocol["draws"] for score in told if "draws" in score.protocol}
+    same = [f"{name}: on the same {n} draws of labels; others may differ" for name, n in drawn.items()]
+    return told, [*lacking, *same]
 
 
 def _ways(scores: Sequence["Score"], judgement: "Judgement") -> dict["Column", list["Side"]]:

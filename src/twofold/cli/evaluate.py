@@ -130,7 +130,6 @@ def footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
     if not scores:
         return ["none of the protocols can judge any of these", *notes]
     first = scores[0].protocol
-    several = {score.subject: n for score in scores if (n := score.protocol.get("networks"))}
     selected = {score.evaluation: s for score in scores if (s := score.protocol.get("selected"))}
     percent = "in percent" if all(score.share for score in scores) else "shares in percent"
     seeds = any("seeds" in score.protocol.get("found", {}) for score in scores)
@@ -139,9 +138,28 @@ def footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
         f"{first['judge_images']:,} judged; {percent}, ± half of the 95% interval"
         + (", sd: standard deviation over seeds" if seeds else ""),
         *(f"* selected for {evaluation}: {what}" for evaluation, what in selected.items()),
-        *(f"{subject}: mean of {count} random networks" for subject, count in several.items()),
+        *_networks(scores),
         *notes,
     ]
+
+
+def _networks(scores: Sequence["Score"]) -> list[str]:
+    """How many networks the figures of each random one are the mean of."""
+    from twofold.report.grid import protocol_title
+
+    counts: dict[str, dict[str, int]] = {}
+    for score in scores:
+        if count := score.protocol.get("networks"):
+            arm = score.protocol.get("arm")
+            way = protocol_title(score.evaluation) + (f" ({arm})" if arm else "")
+            counts.setdefault(score.subject, {})[way] = count
+    told = []
+    for subject, count_of in counts.items():
+        several = max(count_of.values())
+        single = [way for way, count in count_of.items() if count < several]
+        but = f"; {', '.join(single)}: of the first alone" if single else ""
+        told += [f"{subject}: mean of {several} random networks{but}"] if several > 1 else []
+    return told
 
 
 def _tell_kept(judgement: "Judgement", out: str | None) -> None:

@@ -1,6 +1,7 @@
 """A subject's network, trained further on labelled images; a random one is trained from scratch."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,11 +10,16 @@ from torch import Tensor, nn
 
 from twofold.core.source import Images
 from twofold.data.parts import Part
-from twofold.evaluations._finetune import finetune
+from twofold.evaluations._finetune import BATCH, OPTIMIZER, FineTune, finetune
 from twofold.evaluations._head import fit_linear
 from twofold.evaluations._task import Embedded, channels_of, labels_of
 from twofold.nn.class_network import ClassNetwork, new_head
 from twofold.nn.encoder import Encoder
+
+
+def learns_from_scratch(embedded: Embedded) -> bool:
+    """Whether the subject's network has learned nothing before."""
+    return embedded.subject.startswith("random:")
 
 
 @dataclass(frozen=True)
@@ -27,22 +33,23 @@ class Arm:
     Args:
         embedded: The subject, whose network is ``encoder``.
         encoder: Where it starts.
-        strength: Of the penalty of the head that a trained encoder begins with.
+        strength: Of the penalty of the head that a trained encoder begins with; None begins from scratch.
     """
 
     embedded: Embedded
     encoder: Encoder
-    strength: float
+    strength: float | None
 
     @property
-    def from_scratch(self) -> bool:
-        """Whether nothing has been learned before."""
-        return self.embedded.subject.startswith("random:")
-
-    @property
-    def start(self) -> str:
-        """Where it starts, for the record."""
-        return "random weights" if self.from_scratch else "trained weights, batch-norm statistics kept"
+    def protocol(self) -> dict[str, Any]:
+        """Where it starts and how it is trained, for the record."""
+        from_scratch = self.strength is None
+        return {
+            "start": "random weights" if from_scratch else "trained weights, batch-norm statistics kept",
+            "batch_size": BATCH,
+            "weight_decay": OPTIMIZER.weight_decay,
+            "views": str(FineTune.views),
+        }
 
     def trained(self, rows: Int[np.ndarray, " n"], rate: float, epochs: float) -> nn.Module:
         """Images to logits, having learned from some rows of the images to fit on; in eval mode."""
@@ -58,7 +65,7 @@ class Arm:
             engine=look.engine,
             screen=look.screen,
             rate=rate,
-            from_scratch=self.from_scratch,
+            from_scratch=self.strength is None,
         )
         return ClassNetwork(encoder, head, embedded.task.classes).eval()
 
@@ -68,7 +75,7 @@ class Arm:
 
     def _first_head(self, rows: Int[np.ndarray, " n"]) -> nn.Module:
         task, classes = self.embedded.task, len(self.embedded.task.classes)
-        if self.from_scratch:
+        if self.strength is None:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(task.seed)
                 return new_head("linear", self.encoder.width, classes)

@@ -97,8 +97,8 @@ def _judged(
 ) -> list[list[Score | Artefact]]:
     """What each of the subject's networks came to."""
     repeats = []
-    for make in subject.networks:
-        embedded = embed(subject, make(), task, engine, screen)
+    for number, make in enumerate(subject.networks):
+        embedded = embed(subject, make(), task, engine, screen)._replace(network=number)
         found: list[Score | Artefact] = []
         for evaluation in evaluations:
             name = type(evaluation).__module__.rpartition(".")[2]

@@ -1,5 +1,6 @@
 """Scores: of predictions, over repeats, and in a run's folder."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,8 +42,11 @@ def of_predictions(
 
 
 def averaged(repeats: Sequence[Sequence[Score]]) -> list[Score]:
-    """One score for each that the repeats have in common: the mean, with the values and their spread."""
-    return list(repeats[0]) if len(repeats) == 1 else [_mean(same) for same in zip(*repeats, strict=True)]
+    """One score for each figure: the mean over the repeats that tell it, with the values and their spread."""
+    same: dict[str, list[Score]] = {}
+    for score in itertools.chain(*repeats):
+        same.setdefault(_identity(score.to_json()), []).append(score)
+    return [_mean(each) if len(each) > 1 else each[0] for each in same.values()]
 
 
 def record(folder: RunFolder, scores: Iterable[Score]) -> Path:

@@ -67,6 +67,7 @@ class Embedded(NamedTuple):
         judge: Features of the images to judge on.
         protocol: The task's, and how the subject saw the images.
         look: How it sees any other image.
+        network: Which of the subject's networks this is, where it is judged by the mean of several.
     """
 
     subject: str
@@ -75,6 +76,7 @@ class Embedded(NamedTuple):
     judge: Float[Tensor, "m d"]
     protocol: dict[str, Any]
     look: Look
+    network: int = 0
 
     @property
     def fit_labels(self) -> Int[Tensor, " n"]:

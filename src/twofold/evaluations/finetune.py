@@ -10,8 +10,8 @@ from jaxtyping import Int
 
 from twofold.core.evaluation import Score
 from twofold.data.parts import Part
-from twofold.evaluations import _finetune, _scores
-from twofold.evaluations._arm import Arm
+from twofold.evaluations import _scores
+from twofold.evaluations._arm import Arm, learns_from_scratch
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.evaluations.linear import Linear
 
@@ -27,7 +27,8 @@ class Finetune:
     batch norms learn, and its figure is what the labels are worth without pre-training. Both select from the
     same lists. Raw pixels cannot be judged so.
 
-    It trains each network some six times, and a random one is judged by three: ``images`` bounds that.
+    It trains a network some six times, which ``images`` bounds: on a CPU all labels of a large data set would
+    take hours. Of several random networks the first is trained.
 
     Args:
         rates: Highest learning rates to select from, at the shortest length.
@@ -38,27 +39,26 @@ class Finetune:
 
     rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
     epochs: tuple[float, ...] = (10.0, 30.0, 100.0)
-    images: int | None = None
+    images: int | None = 2000
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores of the trained network."""
         encoder, task = embedded.look.encoder, embedded.task
-        if encoder is None:
+        if encoder is None or embedded.network > 0:
             return
         rows = np.random.default_rng(task.seed).permutation(len(task.fit))[: self.images]
-        arm = Arm(embedded, encoder, Linear().strength(_only(embedded, rows)))
+        from_scratch = learns_from_scratch(embedded)
+        arm = Arm(embedded, encoder, None if from_scratch else Linear().strength(_only(embedded, rows)))
         chosen = self._select(arm, rows)
         network = arm.trained(rows, chosen.rate, chosen.epochs)
         protocol = {
-            "start": arm.start,
+            **embedded.protocol,
+            **arm.protocol,
             "images": len(rows),
+            "networks": 1,
             "rates": list(self.rates),
             "epochs": list(self.epochs),
-            "batch_size": _finetune.BATCH,
-            "weight_decay": _finetune.OPTIMIZER.weight_decay,
-            "views": str(_finetune.FineTune.views),
             "selected": f"rate, passes and L2 strength of the first head, on {_selected_on(task)}",
-            **embedded.protocol,
             _scores.FOUND: chosen._asdict(),
         }
         predictions = arm.predicted(network, task.judge)

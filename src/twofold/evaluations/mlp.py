@@ -18,11 +18,11 @@ class Mlp:
 
     Beside the linear probe it tells what an encoder holds that no plane can part. Nothing is selected: the
     penalty follows from the number of images (``l2 = 0.5 / sqrt(n)``), and it is fitted to the end by L-BFGS.
-    The mean over networks that begin with other weights is reported, with their spread. Raw pixels are not
-    judged: a hidden layer as wide as an image would take hours.
+    The mean over networks that begin with other weights is reported, with their spread; each of several
+    random encoders has one. Raw pixels are not judged: a hidden layer as wide as an image would take hours.
 
     Args:
-        networks: How many.
+        networks: How many for an encoder.
         images: At most so many images to fit on, drawn at random; None is all.
     """
 
@@ -33,9 +33,11 @@ class Mlp:
         """Scores of the classifiers."""
         if embedded.subject == "pixels":
             return
-        with embedded.look.screen.bar("two-layer probe", self.networks) as advance:
+        several = "networks" in embedded.protocol
+        seeds = [embedded.network] if several else range(self.networks)
+        with embedded.look.screen.bar("two-layer probe", len(seeds)) as advance:
             repeats = []
-            for seed in range(self.networks):
+            for seed in seeds:
                 repeats.append([*self._one(embedded, seed)])
                 advance(1)
         yield from _scores.averaged(repeats)
@@ -49,7 +51,6 @@ class Mlp:
             predictions = head(embedded.judge).argmax(dim=1)
         protocol = {
             "hidden": embedded.fit.shape[1],
-            "probes": self.networks,
             "images": len(rows),
             "seed": embedded.task.seed,
             **embedded.protocol,

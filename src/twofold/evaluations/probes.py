@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -47,7 +47,8 @@ class Probes:
     through a Sobel filter. A figure is the share of the judged images of which that is told rightly,
     from ``h`` and, where a run has a projector of vectors, from ``z``; its protocol tells what a guess gets.
     The paper pre-trains with each of the changes as an augmentation: what a recipe has taught to ignore is
-    gone from ``z``, while ``h`` keeps it.
+    gone from ``z``, while ``h`` keeps it. Raw pixels are not judged: a hidden layer as wide as an image would
+    take hours.
 
     Args:
         images: At most so many images to fit on, and as many judged ones, drawn at random.
@@ -61,11 +62,13 @@ class Probes:
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """A figure of each question and space; gray images are not asked for their colour."""
         task, look = embedded.task, embedded.look
+        if embedded.subject == "pixels":
+            return
         fit, judge = (some_of(images, self.images, task.seed) for images in (task.fit, task.judge))
-        for name, change in _changes(channels_of(fit), look.size).items():
-            (h, kinds), (asked, truth) = (
-                _changed(images, change, look, task.seed, side) for side, images in enumerate((fit, judge))
-            )
+        asked_of = _changes(channels_of(fit), look.size)
+        seen = [_changed(images, asked_of, look, task.seed, side) for side, images in enumerate((fit, judge))]
+        for name, change in asked_of.items():
+            (h, kinds), (asked, truth) = (side[name] for side in seen)
             protocol = {
                 "guess": max(change.shares),
                 "kinds": len(change.shares),
@@ -104,22 +107,30 @@ def _changes(channels: int, side: int) -> dict[str, _Change]:
 
 
 def _changed(
-    images: Images, change: _Change, look: Look, seed: int, side: int
-) -> tuple[Float[Tensor, "n d"], Int[Tensor, " n"]]:
-    """Features of the changed evaluation views, and what was done to each.
+    images: Images, asked_of: dict[str, _Change], look: Look, seed: int, side: int
+) -> dict[str, "_Changed"]:
+    """Features of the evaluation views changed in each way, and what was done to each.
 
     Both sides have random numbers of their own: noise that was fitted on is not met again.
     """
-    features, kinds = [], []
-    ends = np.cumsum(change.shares)[:-1]
-    for rows in look.batches(images):
-        counter = Counter(seed, 0, side, rows)
-        kind = torch.from_numpy(np.searchsorted(ends, counter.uniform("probes.kind"), side="right"))
-        views = evaluation_view(images.read(rows), look.size)
-        features.append(look.of_views(change.apply(views, kind, counter)))
-        kinds.append(kind)
-    h = torch.cat(features)
-    return h, torch.cat(kinds).to(h.device)
+    found: dict[str, list[_Changed]] = {name: [] for name in asked_of}
+    with look.screen.bar("changed images", len(images)) as advance:
+        for rows in look.batches(images):
+            counter = Counter(seed, 0, side, rows)
+            drawn = counter.uniform("probes.kind")
+            views = evaluation_view(images.read(rows), look.size)
+            for name, change in asked_of.items():
+                ends = np.cumsum(change.shares)[:-1]
+                kinds = torch.from_numpy(np.searchsorted(ends, drawn, side="right"))
+                h = look.of_views(change.apply(views, kinds, counter))
+                found[name].append(_Changed(h, kinds.to(h.device)))
+            advance(len(rows))
+    return {name: _Changed(*map(torch.cat, zip(*parts, strict=True))) for name, parts in found.items()}
+
+
+class _Changed(NamedTuple):
+    h: Float[Tensor, "n d"]
+    kinds: Int[Tensor, " n"]
 
 
 def _where(kind: Int[Tensor, " n"], one: Tensor, other: Tensor) -> Float[Tensor, "n c h w"]:

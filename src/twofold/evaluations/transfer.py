@@ -31,14 +31,14 @@ class Transfer:
     are named by their folder or archive. Features of the evaluation view; multinomial logistic regression by
     L-BFGS; the strength of its penalty is chosen from 45 on ``val``, and ``train`` and ``val`` are fitted
     again; where there is no ``val`` beside ``test``, on a fifth of ``train`` that is held out. It is judged
-    once, on ``test``, else on ``val``, else on a held-out fifth. The figure of
-    a data set is its usual one: mean per class for Pets and Flowers (Aircraft, Caltech-101), else accuracy.
-    The 11-point mAP of VOC 2007 is missing: images would need several labels each.
+    once, on ``test``, else on ``val``, else on a held-out fifth. The figure of a data set is its usual one:
+    mean per class for Pets and Flowers (Aircraft, Caltech-101), else accuracy. The 11-point mAP of VOC 2007
+    is missing: images would need several labels each.
 
     Args:
         data: The data sets: names, folders or archives.
-        finetune: Whether each network is also trained on each of them, as ``finetune`` does: one with
-            weights further, a random one from scratch.
+        finetune: Whether the network is also trained on each of them, as ``finetune`` does by default: one
+            with weights further, a random one from scratch.
     """
 
     shown: ClassVar[tuple[str, ...]] = ("score",)
@@ -73,7 +73,7 @@ class Transfer:
         with look.screen.bar(task.protocol["data"], len(task.fit) + len(task.judge)) as advance:
             fit, judge = (look.features(images, advance=advance) for images in (task.fit, task.judge))
         own = {key: value for key, value in embedded.protocol.items() if key not in embedded.task.protocol}
-        return Embedded(embedded.subject, task, fit, judge, {**task.protocol, **own}, look)
+        return embedded._replace(task=task, fit=fit, judge=judge, protocol={**task.protocol, **own})
 
 
 def _usual(scores: list[Score], there: Embedded, arm: str) -> Score:

@@ -162,13 +162,24 @@ def _columns(scores: Sequence[Score]) -> list[Column]:
             score.evaluation,
             score.metric,
             ", ".join(
-                f"{key.replace('_', ' ')}={score.protocol[key]}"
-                for key in keys[score.evaluation, score.metric]
-                if key in score.protocol
+                [
+                    *_fewer(score),
+                    *(
+                        f"{key.replace('_', ' ')}={score.protocol[key]}"
+                        for key in keys[score.evaluation, score.metric]
+                        if key in score.protocol
+                    ),
+                ]
             ),
         )
         for score in scores
     ]
+
+
+def _fewer(score: Score) -> list[str]:
+    """How many images were learned from, where that is not all there are."""
+    images, there = score.protocol.get("images"), score.protocol.get("fit_images")
+    return [f"{images:,} images"] if images and there and images < there else []
 
 
 def _telling_keys(scores: Sequence[Score]) -> list[str]:
