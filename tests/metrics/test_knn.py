@@ -2,8 +2,6 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from twofold.metrics import knn
 
@@ -81,15 +79,3 @@ def test_half_types_are_compared_in_float32():
 def test_accuracy_of_an_image_with_itself_is_one():
     features, labels = torch.randn(30, 5), torch.randint(0, 3, (30,))
     assert knn.knn_accuracy(features, labels, features, labels, k=1) == 1.0
-
-
-@given(st.integers(1, 6), st.integers(1, 3000), st.integers(1, 300), st.integers(0, 2**32 - 1), st.booleans())
-def test_the_largest_are_those_that_sorting_finds(rows, columns, k, seed, equal):
-    k = min(k, columns)
-    values = torch.rand(rows, columns, generator=torch.Generator().manual_seed(seed))
-    if equal:  # ties everywhere
-        values = (values * 4).floor()
-    value, column = knn.largest(values, k)
-    assert torch.equal(value, values.sort(dim=1, descending=True).values[:, :k])
-    assert torch.equal(values.gather(1, column), value)
-    assert all(len(set(row)) == k for row in column.tolist())

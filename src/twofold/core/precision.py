@@ -1,4 +1,4 @@
-"""Full precision inside, whatever the autocast outside."""
+"""Full precision inside, whatever the autocast outside; and whether half of it is fast."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -16,6 +16,12 @@ def cast_up(value: Any) -> Any:
     if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
         return value.float()
     return value
+
+
+def multiplies_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 in hardware (AMX, AVX512-BF16)."""
+    capabilities = torch.backends.cpu.get_cpu_capability()
+    return capabilities.startswith("AVX512") and bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:

@@ -10,11 +10,16 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from twofold.core.precision import full_precision
+from twofold.core.precision import full_precision, multiplies_bf16
+from twofold.metrics.coarse import nearest
+from twofold.metrics.largest import largest
 
 _QUERIES = 512
 _BANK = 65_536
 """Rows compared at once: their similarities take 128 MiB, however large the bank is."""
+
+_FEW = 4096
+"""Rows of a bank for which nothing is gained by candidates."""
 
 
 class Neighbours(NamedTuple):
@@ -27,8 +32,30 @@ class Neighbours(NamedTuple):
 @full_precision
 @torch.no_grad()
 def neighbours(queries: Float[Tensor, "q d"], bank: Float[Tensor, "n d"], k: int) -> Neighbours:
-    """The ``k`` rows of the bank with the largest cosine to each query; all of them where it has fewer."""
-    k, parts = min(k, len(bank)), functional.normalize(queries, dim=1).split(_QUERIES)
+    """The ``k`` rows of the bank with the largest cosine to each query; all of them where it has fewer.
+
+    Where the processor multiplies bfloat16 in hardware, candidates are found by it, and their cosines in
+    float32; queries for which that may have missed a row are compared with all rows in float32.
+    """
+    k, queries = min(k, len(bank)), functional.normalize(queries, dim=1)
+    if not _coarse_pays(queries, bank, k):
+        return _by_all(queries, bank, k)
+    similarity, row, certain = nearest(queries, bank, k, at_once=_QUERIES, block=_BANK)
+    doubtful = (~certain).nonzero()[:, 0]
+    if len(doubtful):
+        found = _by_all(queries[doubtful], bank, k)
+        similarity, row = similarity.index_copy(0, doubtful, found[0]), row.index_copy(0, doubtful, found[1])
+    return Neighbours(similarity, row)
+
+
+def _coarse_pays(queries: Float[Tensor, "q d"], bank: Float[Tensor, "n d"], k: int) -> bool:
+    is_single = queries.device.type == "cpu" and queries.dtype == bank.dtype == torch.float32
+    return is_single and len(bank) >= max(_FEW, 16 * k) and len(queries) > 0 and multiplies_bf16()
+
+
+def _by_all(queries: Float[Tensor, "q d"], bank: Float[Tensor, "n d"], k: int) -> Neighbours:
+    """By the cosines of all rows in full precision."""
+    parts = queries.split(_QUERIES)
     kept = queries.new_empty(min(_QUERIES, len(queries)) * min(_BANK, len(bank)))
     found = [_none_yet(part) for part in parts]
     for start in range(0, len(bank), _BANK):
@@ -69,31 +96,6 @@ def knn_accuracy(
     classes = int(torch.maximum(bank_labels.max(), query_labels.max())) + 1
     predictions = vote(neighbours(queries, bank, k), bank_labels, classes, temperature)
     return (predictions == query_labels).double().mean().item()
-
-
-def largest(values: Float[Tensor, "q n"], k: int) -> tuple[Float[Tensor, "q {k}"], Int[Tensor, "q {k}"]]:
-    """``values.topk(k)`` in a fraction of its time; of equal values any.
-
-    The ``k`` largest of a row lie in the ``k`` groups with the largest maxima: all other groups are done
-    with after one look.
-
-    Args:
-        values: Rows to look through.
-        k: How many, at most ``n``.
-    """
-    count = values.shape[1]
-    size = int((count / max(1, k)) ** 0.5)  # as much work among the maxima as in their groups
-    groups = count // max(1, size)
-    if groups < k or 2 * (groups + size * k) > count:
-        return values.topk(k, dim=1)
-    whole = groups * size
-    best = values[:, :whole].unflatten(1, (size, groups)).amax(dim=1).topk(k, dim=1, sorted=False).indices
-    member = torch.arange(0, whole, groups, device=values.device)
-    column = (best[:, None] + member[:, None]).flatten(1)
-    rest = torch.arange(whole, count, device=values.device).expand(len(values), -1)
-    column = torch.cat([column, rest], dim=1)
-    value, place = values.gather(1, column).topk(k, dim=1)
-    return value, column.gather(1, place)
 
 
 def _none_yet(queries: Float[Tensor, "q d"]) -> Neighbours:

@@ -15,6 +15,7 @@ from torch import nn
 
 from twofold.core import dist
 from twofold.core.errors import UsageError
+from twofold.core.precision import multiplies_bf16
 from twofold.core.processes import Seat, seat
 from twofold.nn.encoder import Encoder
 
@@ -114,9 +115,7 @@ def fast_precision(device: torch.device) -> Literal["fp32", "bf16"]:
     """bf16 where the processor multiplies it in hardware (AMX, AVX512-BF16, tensor cores)."""
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    capabilities = torch.backends.cpu.get_cpu_capability()
-    has_bf16 = capabilities.startswith("AVX512") and torch.cpu._is_avx512_bf16_supported()
-    return "bf16" if has_bf16 else "fp32"
+    return "bf16" if multiplies_bf16() else "fp32"
 
 
 def keep_freed_memory() -> None:

@@ -1,0 +1,22 @@
+"""The largest values of each row."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from twofold.metrics.largest import largest
+
+
+@given(st.integers(1, 6), st.integers(1, 3000), st.integers(1, 300), st.integers(0, 2**32 - 1), st.booleans())
+def test_the_largest_are_those_that_sorting_finds(rows, columns, k, seed, equal):
+    k = min(k, columns)
+    values = torch.rand(rows, columns, generator=torch.Generator().manual_seed(seed))
+    if equal:  # ties everywhere
+        values = (values * 4).floor()
+    value, column = largest(values, k)
+    assert torch.equal(value, values.sort(dim=1, descending=True).values[:, :k])
+    assert torch.equal(values.gather(1, column), value)
+    unsorted = largest(values, k, in_order=False)
+    assert torch.equal(unsorted[0].sort(dim=1, descending=True).values, value)
+    assert torch.equal(values.gather(1, unsorted[1]), unsorted[0])
+    assert all(len(set(row)) == k for row in column.tolist())
