@@ -1,0 +1,1 @@
+"""One section of ``docs/results.md`` for each record: ``section`` makes it."""
