@@ -8,8 +8,12 @@ def figure(scores: list[dict[str, Any]], subject: str, evaluation: str, key: Any
     for score in scores:
         wanted = score["subject"] == subject and score["evaluation"] == evaluation
         if wanted and score["metric"] == "accuracy" and (key is None or score["protocol"].get(key) == value):
-            return f"{100 * score['value']:.1f} ± {50 * (score['high'] - score['low']):.1f}"
+            return share(score)
     return "-"
+
+
+def share(score: dict[str, Any]) -> str:
+    return f"{100 * score['value']:.1f} ± {50 * (score['high'] - score['low']):.1f}"
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
