@@ -16,7 +16,9 @@ MOST_ITERATIONS = 1000
 def linear_twofold(file: str, l2: float) -> dict[str, Any]:
     """L-BFGS with Twofold's preconditioner, to its usual tolerance."""
     from twofold.evaluations._logistic import LogisticRegression
+    from twofold.train.engine import keep_freed_memory
 
+    keep_freed_memory()  # as every command does
     fit, fit_labels, judge, judge_labels = (torch.from_numpy(part) for part in _features(file))
     classes = int(fit_labels.max()) + 1
 
@@ -40,7 +42,9 @@ def linear_scikit_learn(file: str, l2: float) -> dict[str, Any]:
 def knn_twofold(file: str, queries: int) -> dict[str, Any]:
     """Neighbours by cosine."""
     from twofold.metrics.knn import neighbours
+    from twofold.train.engine import keep_freed_memory
 
+    keep_freed_memory()  # as every command does
     fit, _, judge, _ = _features(file)
     bank, asked = torch.from_numpy(fit), torch.from_numpy(judge[:queries])
     return _timed(lambda: neighbours(asked, bank, K), lambda near: _agreement(near.row.numpy(), fit, judge))
@@ -79,7 +83,9 @@ def knn_scikit_learn(file: str, queries: int) -> dict[str, Any]:
 def knn_large(rows: int, width: int, queries: int) -> dict[str, Any]:
     """Twofold's neighbours in a large bank of random rows: time, and memory beyond the bank."""
     from twofold.metrics.knn import neighbours
+    from twofold.train.engine import keep_freed_memory
 
+    keep_freed_memory()  # as every command does
     random = torch.Generator().manual_seed(0)
     bank = torch.randn(rows, width, generator=random)
     asked = torch.randn(queries, width, generator=random)

@@ -44,9 +44,10 @@ def nearest(
     With the mean ``m`` of the bank's unit rows, the cosine of ``q`` and ``x = m + c`` is
     ``(q - m) c + m c + q m``. The last term is the same for all rows, the second is one number a row, and the
     first, which bfloat16 has to find, is a product of small vectors with small roundings, however much all
-    rows are alike. Half more than ``k`` are candidates, and their cosines are found in float32. It is
-    certain that no other row is nearer where the k-th of these is above all that the worst candidate could
-    be, were every rounding against it.
+    rows are alike. What these can amount to is added, so that a product is the most that a cosine can be; and
+    what the k-th is about is taken off, for small numbers have small roundings. All of it is one product of
+    matrices. Half more than ``k`` rows are candidates, and their cosines are found in float32. Where the k-th
+    of these is above the product of the worst candidate, it is certain that no other row is nearer.
 
     Args:
         queries: Of unit length, float32, on the CPU.
@@ -58,73 +59,83 @@ def nearest(
     wanted = min(k + max(_SPARE, k // 2), len(bank))
     length = torch.linalg.vector_norm(bank, dim=1).clamp_min(1e-12)
     mean = (1 / length) @ bank / len(bank)
+    same = queries @ mean
+    about = _about(queries, bank, length, k) - same
     parts = queries.split(at_once)
-    asked = [_of_queries(part, mean) for part in parts]
+    asked = [_of_queries(part - mean, some) for part, some in zip(parts, about.split(at_once), strict=True)]
     found = [_Candidates.none(len(part)) for part in parts]
     kept = queries.new_empty(min(at_once, len(queries)) * min(block, len(bank)), dtype=torch.bfloat16)
-    longest = lost = queries.new_zeros(())
     for start in range(0, len(bank), block):
         rows = _of_bank(bank[start : start + block], length[start : start + block], mean)
-        longest, lost = torch.maximum(longest, rows.length.max()), torch.maximum(lost, rows.lost.max())
         for number, part in enumerate(asked):
             # fresh memory for every product would cost as much time as a third of the product
-            space = kept[: len(part.halves) * len(rows.halves)].view(-1, len(rows.halves))
-            product = torch.mm(part.halves, rows.halves.T, out=space)
-            found[number] = found[number].or_better(product, start, wanted)
+            space = kept[: len(part) * len(rows)].view(-1, len(rows))
+            found[number] = found[number].or_better(torch.mm(part, rows.T, out=space), start, wanted)
     cosines = [_cosines(part, bank, length, some.row) for part, some in zip(parts, found, strict=True)]
     similarity, place = torch.cat(cosines).topk(k, dim=1)
     row = torch.cat([some.row for some in found]).gather(1, place)
     worst = torch.cat([some.product.amin(dim=1).float() for some in found])
-    whole = _joined(asked)
-    of_halves = whole.lost * longest + (whole.length + whole.lost) * lost + _ROUNDING * worst.abs()
-    of_sums = 2.0**-23 * (bank.shape[1] + 3) * whole.length * longest
-    certain = similarity[:, -1] >= worst + queries @ mean + of_halves + of_sums
+    certain = similarity[:, -1] >= worst + _ROUNDING * worst.abs() + about + same
     return Found(similarity, row, certain | (wanted == len(bank)))
 
 
-class _Coarse(NamedTuple):
-    """Vectors in bfloat16, and what became of them.
-
-    Args:
-        halves: The vectors, the three summands of a number for each, and zeros up to a width that is fast.
-        length: Of the vectors.
-        lost: Length of what was lost of them.
-    """
-
-    halves: BFloat16[Tensor, "n w"]
-    length: Float[Tensor, " n"]
-    lost: Float[Tensor, " n"]
+def _about(
+    queries: Float[Tensor, "q d"], bank: Float[Tensor, "n d"], length: Float[Tensor, " n"], k: int
+) -> Float[Tensor, " q"]:
+    """What the k-th cosine of each query is about, by a few rows from all over the bank."""
+    step = -(-len(bank) // _IN_CACHE)
+    some = bank[::step] / length[::step, None]
+    return (queries @ some.T).topk(-(-k // step), dim=1).values[:, -1]
 
 
-def _of_queries(queries: Float[Tensor, "q d"], mean: Float[Tensor, " d"]) -> _Coarse:
-    vectors = queries - mean
-    return _coarse(vectors, vectors.new_ones(len(vectors), 3))
+def _of_queries(vectors: Float[Tensor, "q d"], about: Float[Tensor, " q"]) -> BFloat16[Tensor, "q w"]:
+    """What ``_of_bank`` has a number for in each place."""
+    halves, size, lost = _halved(vectors)
+    ones = torch.ones(len(vectors), 3)
+    return _side_by_side(halves, ones, -_summands(about), _above(lost), _above(size + lost))
 
 
-def _of_bank(bank: Float[Tensor, "n d"], length: Float[Tensor, " n"], mean: Float[Tensor, " d"]) -> _Coarse:
+def _of_bank(
+    bank: Float[Tensor, "n d"], length: Float[Tensor, " n"], mean: Float[Tensor, " d"]
+) -> BFloat16[Tensor, "n w"]:
+    of_sums = 2.0**-23 * bank.shape[1]
     parts = []
     for some, long in zip(bank.split(_IN_CACHE), length.split(_IN_CACHE), strict=True):
         vectors = some / long[:, None] - mean
-        number = vectors @ mean
-        first = number.bfloat16()
-        second = (number - first).bfloat16()
-        third = (number - first - second).bfloat16()
-        parts.append(_coarse(vectors, torch.stack([first, second, third], dim=1)))
-    return _joined(parts)
+        halves, size, lost = _halved(vectors)
+        ones = torch.ones(len(some), 3)
+        bounds = _above(size), _above(lost + of_sums * size)
+        parts.append(_side_by_side(halves, _summands(vectors @ mean), ones, *bounds))
+    return torch.cat(parts)
 
 
-def _coarse(vectors: Float[Tensor, "n d"], number: Tensor) -> _Coarse:
-    width = vectors.shape[1]
-    used = width + number.shape[1]
-    halves = torch.zeros(len(vectors), -(-used // _WIDTH) * _WIDTH, dtype=torch.bfloat16)
-    halves[:, :width] = vectors
-    halves[:, width:used] = number
-    length, lost = (torch.linalg.vector_norm(v, dim=1) for v in (vectors, vectors - halves[:, :width]))
-    return _Coarse(halves, length, lost)
+def _halved(
+    vectors: Float[Tensor, "n d"],
+) -> tuple[BFloat16[Tensor, "n d"], Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """The vectors in bfloat16, their length, and that of what they lose."""
+    halves = vectors.bfloat16()
+    size, lost = (torch.linalg.vector_norm(each, dim=1) for each in (vectors, vectors - halves))
+    return halves, size, lost
 
 
-def _joined(parts: list[_Coarse]) -> _Coarse:
-    return _Coarse(*map(torch.cat, zip(*parts, strict=True)))
+def _summands(number: Float[Tensor, " n"]) -> BFloat16[Tensor, "n 3"]:
+    """Three that make up each number: the products of all with 1 lose nothing of it."""
+    first = number.bfloat16()
+    second = (number - first).bfloat16()
+    return torch.stack([first, second, (number - first - second).bfloat16()], dim=1)
+
+
+def _above(number: Float[Tensor, " n"]) -> BFloat16[Tensor, "n 1"]:
+    """No smaller numbers."""
+    return (number * (1 + 2 * _ROUNDING)).bfloat16()[:, None]
+
+
+def _side_by_side(*parts: Tensor) -> BFloat16[Tensor, "n w"]:
+    """With zeros behind, up to a width that is fast."""
+    width = sum(part.shape[1] for part in parts)
+    joined = torch.zeros(len(parts[0]), -(-width // _WIDTH) * _WIDTH, dtype=torch.bfloat16)
+    torch.cat([part.bfloat16() for part in parts], dim=1, out=joined[:, :width])
+    return joined
 
 
 class _Candidates(NamedTuple):
