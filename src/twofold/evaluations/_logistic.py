@@ -24,7 +24,8 @@ _CURVATURE = 0.1
 
 _MOMENT_ROWS = 8192
 _MOST_STEPS = 500
-_TOLERANCE = 1e-8
+_TO_THE_END = 1e-8
+"""Decrease of the objective that is not worth another step."""
 
 
 class LinearClassifier(NamedTuple):
@@ -61,12 +62,15 @@ class LogisticRegression:
         self._targets = functional.one_hot(labels, classes).T.to(features.dtype)
         self._hessian = some.T @ some * (_CURVATURE / len(some))
 
-    def fit(self, l2: float, start: LinearClassifier | None = None) -> LinearClassifier:
+    def fit(
+        self, l2: float, start: LinearClassifier | None = None, *, tolerance: float = _TO_THE_END
+    ) -> LinearClassifier:
         """The classifier with the least objective, to about 1e-5.
 
         Args:
             l2: Strength of the penalty, above 0.
             start: Where to begin: the solution for a similar strength saves half of the work.
+            tolerance: Decrease of the objective that is not worth another step.
         """
         if start is None:
             channels = len(self._hessian if self._basis is None else self._basis)
@@ -76,11 +80,11 @@ class LogisticRegression:
             )
         with torch.autocast(self._hessian.device.type, enabled=False):
             if self._basis is None:
-                return self._minimise(l2, start)
-            found = self._minimise(l2, LinearClassifier(start.weight @ self._basis, start.bias))
+                return self._minimise(l2, start, tolerance)
+            found = self._minimise(l2, LinearClassifier(start.weight @ self._basis, start.bias), tolerance)
             return LinearClassifier(found.weight @ self._basis.T, found.bias)
 
-    def _minimise(self, l2: float, start: LinearClassifier) -> LinearClassifier:
+    def _minimise(self, l2: float, start: LinearClassifier, tolerance: float) -> LinearClassifier:
         """In coordinates in which the guessed Hessian is the identity."""
         factor, root = self._factor(l2), _CURVATURE**0.5
 
@@ -98,7 +102,7 @@ class LogisticRegression:
             return value, torch.cat([slope.flatten(), error.sum(1) / root])
 
         first = torch.cat([(start.weight @ factor).flatten(), start.bias * root])
-        return classifier(minimise(objective, first, steps=_MOST_STEPS, tolerance=_TOLERANCE))
+        return classifier(minimise(objective, first, steps=_MOST_STEPS, tolerance=tolerance))
 
     def _factor(self, l2: float) -> Float[Tensor, "d d"]:
         """Lower Cholesky factor of the guessed Hessian of the whole objective.
