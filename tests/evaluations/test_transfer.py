@@ -89,7 +89,7 @@ def test_a_val_that_is_judged_on_is_not_fitted(given, tmp_path):
 def test_all_strengths_are_tried_where_patience_has_no_end(embedded, monkeypatch, patience):
     tried, real = [], LogisticRegression.fit
     monkeypatch.setattr(LogisticRegression, "fit", lambda *of, **how: tried.append(of[1]) or real(*of, **how))
-    accuracy = next(Linear(strengths=STRENGTHS, patience=patience)(embedded(distance=1.0)))
+    accuracy = next(Linear(strengths=STRENGTHS, patience=patience)(embedded(count=800, width=64)))
     assert (len(tried) == 46) == (patience is None)  # and the chosen one once more
     assert ("patience" in accuracy.protocol) == (patience is None)
 
