@@ -27,8 +27,8 @@ class Finetune:
     batch norms learn, and its figure is what the labels are worth without pre-training. Both select from the
     same lists. Raw pixels cannot be judged so.
 
-    It trains a network five times, which ``images`` bounds: on a CPU all labels of a large data set would take
-    hours. Of several random networks the first is trained.
+    It trains a network five times, which ``images`` bounds: on a CPU all labels of a large data set would
+    take hours. Of several random networks the first is trained.
 
     Args:
         rates: Highest learning rates to select from, at the shortest length.
