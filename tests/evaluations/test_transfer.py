@@ -96,7 +96,7 @@ def test_all_strengths_are_tried_where_patience_has_no_end(embedded, monkeypatch
 
 def test_strengths_that_all_let_nothing_be_learned_do_not_end_the_search(embedded):
     given = embedded(distance=6.0)
-    (accuracy, *_) = Linear(strengths=(1e12, 1e11, 1e10, 1e9, 1e-2), patience=2)(given)
+    (accuracy, *_) = Linear(strengths=(1e15, 1e14, 1e13, 1e12, 1e-2), patience=2)(given)
     assert accuracy.protocol["found"]["strength"] == 1e-2
     assert accuracy.value > 0.8
 

@@ -1,8 +1,8 @@
 """``twofold evaluate``: what encoders are worth, beside their floors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twofold.cli._devices import add_devices, on_devices
 from twofold.cli._judged import add_judged, task_of
@@ -129,18 +129,22 @@ def footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
     """How the figures came about."""
     if not scores:
         return ["none of the protocols can judge any of these", *notes]
-    first = scores[0].protocol
+    on = dict.fromkeys(_on(score.protocol) for score in scores)
     selected = {score.evaluation: s for score in scores if (s := score.protocol.get("selected"))}
     percent = "in percent" if all(score.share for score in scores) else "shares in percent"
     seeds = any("seeds" in score.protocol.get("found", {}) for score in scores)
     return [
-        f"{first['data']}: {first['split']}; {first['fit_images']:,} images to fit on, "
-        f"{first['judge_images']:,} judged; {percent}, ± half of the 95% interval"
-        + (", sd: standard deviation over seeds" if seeds else ""),
+        *on,
+        f"{percent}, ± half of the 95% interval" + (", sd: standard deviation over seeds" if seeds else ""),
         *(f"* selected for {evaluation}: {what}" for evaluation, what in selected.items()),
         *_networks(scores),
         *notes,
     ]
+
+
+def _on(protocol: Mapping[str, Any]) -> str:
+    images = f"{protocol['fit_images']:,} images to fit on, {protocol['judge_images']:,} judged"
+    return f"{protocol['data']}: {protocol['split']}; {images}"
 
 
 def _networks(scores: Sequence["Score"]) -> list[str]:

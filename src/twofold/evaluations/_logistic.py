@@ -25,7 +25,10 @@ _CURVATURE = 0.1
 _MOMENT_ROWS = 8192
 _MOST_STEPS = 500
 _TO_THE_END = 1e-8
-"""Decrease of the objective that is not worth another step."""
+"""Decrease of the objective that is not worth another step, see ``LogisticRegression.fit``."""
+
+_ROUNDING = 1e-9
+"""Decrease that float32 hides."""
 
 
 class LinearClassifier(NamedTuple):
@@ -70,7 +73,8 @@ class LogisticRegression:
         Args:
             l2: Strength of the penalty, above 0.
             start: Where to begin: the solution for a similar strength saves half of the work.
-            tolerance: Decrease of the objective that is not worth another step.
+            tolerance: Decrease of the objective that is not worth another step; for a strong penalty, with
+                which little can be gained, so much less.
         """
         if start is None:
             channels = len(self._hessian if self._basis is None else self._basis)
@@ -102,6 +106,8 @@ class LogisticRegression:
             return value, torch.cat([slope.flatten(), error.sum(1) / root])
 
         first = torch.cat([(start.weight @ factor).flatten(), start.bias * root])
+        curvature = self._hessian.diagonal().mean().item()
+        tolerance = max(tolerance * curvature / (curvature + l2), _ROUNDING)
         return classifier(minimise(objective, first, steps=_MOST_STEPS, tolerance=tolerance))
 
     def _factor(self, l2: float) -> Float[Tensor, "d d"]:

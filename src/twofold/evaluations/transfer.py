@@ -18,9 +18,6 @@ from twofold.metrics.intervals import Estimate
 STRENGTHS = tuple(float(strength) for strength in np.logspace(5, -6, 45))
 """Of Kornblith et al.: 45 from 1e-6 to 1e5, even on a logarithmic scale."""
 
-PATIENCE = 4
-"""Strengths in a row, a power of ten, that are worse than the best before all weaker ones are left out."""
-
 MEAN_PER_CLASS = ("aircraft", "caltech101", "flowers102", "oxford_pets")
 """Data sets whose figure is the mean of the classes' recalls; of all others it is the accuracy."""
 
@@ -32,12 +29,11 @@ class Transfer:
     The protocol of Kornblith et al. (CVPR 2019, arXiv:1805.08974) and the papers since, on whichever data
     sets are at hand: of theirs Food-101, CIFAR-10, CIFAR-100, DTD, Pets and Flowers are known by name; others
     are named by their folder or archive. Features of the evaluation view; multinomial logistic regression by
-    L-BFGS; the strength of its penalty is chosen from 45 on ``val``, from the strongest on until a power
-    of ten is worse, and ``train`` and ``val`` are fitted again; where there is no ``val`` beside ``test``,
-    on a fifth of ``train`` that is held out. It is judged once, on ``test``, else on ``val``, else on a
-    held-out fifth. The figure of a data set is its usual one: mean per class for Pets and Flowers (Aircraft,
-    Caltech-101), else accuracy. The 11-point mAP of VOC 2007 is missing: images would need several labels
-    each.
+    L-BFGS; the strength of its penalty is chosen from 45 on ``val``, and ``train`` and ``val`` are fitted
+    again; where there is no ``val`` beside ``test``, on a fifth of ``train`` that is held out. It is judged
+    once, on ``test``, else on ``val``, else on a held-out fifth. The figure of a data set is its usual one:
+    mean per class for Pets and Flowers (Aircraft, Caltech-101), else accuracy. The 11-point mAP of VOC 2007
+    is missing: images would need several labels each. Raw pixels of a large data set take minutes.
 
     Args:
         data: The data sets: names, folders or archives.
@@ -62,7 +58,7 @@ class Transfer:
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """A figure of each data set by each arm."""
-        linear = Linear(strengths=STRENGTHS, patience=PATIENCE)
+        linear = Linear(strengths=STRENGTHS, patience=None)
         for name in self.data:
             there = self._embedded(embedded, name)
             yield _usual(list(linear(there)), there, "linear")
