@@ -109,3 +109,19 @@ def test_no_data_is_a_misuse():
 def test_raw_pixels_have_no_fine_tuned_arm(given, tmp_path):
     scores = list(Transfer(data=(data(tmp_path / "one.npz", (20, 20)),), finetune=True)(given))
     assert [score.protocol["arm"] for score in scores] == ["linear"]
+
+
+def test_raw_pixels_are_those_of_the_data_they_are_judged_on(embedded, tmp_path):
+    gray = (
+        np.random.default_rng(0).integers(0, 160, (60, 6, 6, 1))
+        + 40 * (np.arange(60) % 2)[:, None, None, None]
+    )
+    np.savez(tmp_path / "gray.npz", images=gray.astype(np.uint8), labels=np.arange(60) % 2)
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = Linear.__call__
+        patch.setattr(Linear, "__call__", lambda *of: seen.append(of[1].fit) or real(*of))
+        (score,) = Transfer(data=(str(tmp_path / "gray.npz"),))(embedded()._replace(subject="pixels"))
+    assert seen[0].shape[1] == 36
+    assert score.protocol["view"].startswith("6x6 pixels")
+    assert score.value > 0.6

@@ -10,6 +10,7 @@ import numpy as np
 from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
 from twofold.data import open_source
+from twofold.evaluations._subjects import pixels
 from twofold.evaluations._task import Embedded, make_task, with_validation
 from twofold.evaluations.finetune import Finetune
 from twofold.evaluations.linear import Linear
@@ -66,14 +67,19 @@ class Transfer:
                 yield _usual(tuned, there, "finetune")
 
     def _embedded(self, embedded: Embedded, name: str) -> Embedded:
-        """The same subject on another data set."""
-        look = embedded.look
-        source = open_source(name, progress=False)
+        """The same subject on another data set; raw pixels are that data set's own."""
+        look, source = embedded.look, open_source(name, progress=False)
         task = with_validation(make_task(source, seed=embedded.task.seed), source)
+        own = {key: value for key, value in embedded.protocol.items() if key not in embedded.task.protocol}
+        if embedded.subject == "pixels":
+            seen = pixels(source)
+            network = look.engine.place(seen.networks[0]())
+            look = replace(look, network=network, size=seen.size, channels=seen.channels)
+            own |= seen.protocol
         with look.screen.bar(task.protocol["data"], len(task.fit) + len(task.judge)) as advance:
             fit, judge = (look.features(images, advance=advance) for images in (task.fit, task.judge))
-        own = {key: value for key, value in embedded.protocol.items() if key not in embedded.task.protocol}
-        return embedded._replace(task=task, fit=fit, judge=judge, protocol={**task.protocol, **own})
+        protocol = {**task.protocol, **own}
+        return embedded._replace(task=task, fit=fit, judge=judge, protocol=protocol, look=look)
 
 
 def _usual(scores: list[Score], there: Embedded, arm: str) -> Score:
