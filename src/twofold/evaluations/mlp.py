@@ -38,11 +38,11 @@ class Mlp:
         with embedded.look.screen.bar("two-layer probe", len(seeds)) as advance:
             repeats = []
             for seed in seeds:
-                repeats.append([*self._one(embedded, seed)])
+                repeats.append([*self._one(embedded, seed, len(seeds))])
                 advance(1)
         yield from _scores.averaged(repeats)
 
-    def _one(self, embedded: Embedded, seed: int) -> Iterator[Score]:
+    def _one(self, embedded: Embedded, seed: int, probes: int) -> Iterator[Score]:
         classes = len(embedded.task.classes)
         order = np.random.default_rng(embedded.task.seed).permutation(len(embedded.fit))
         rows = torch.from_numpy(order[: self.images]).to(embedded.fit.device)
@@ -51,6 +51,7 @@ class Mlp:
             predictions = head(embedded.judge).argmax(dim=1)
         protocol = {
             "hidden": embedded.fit.shape[1],
+            "probes": probes,
             "images": len(rows),
             "seed": embedded.task.seed,
             **embedded.protocol,
