@@ -3,15 +3,25 @@
 import copy
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
+from statistics import median
 
 from twofold.core import dist
 from twofold.train.loop import Training, fit
 from twofold.train.optim import make_optimizer
 from twofold.train.resolve import Resolved
 
-SPARED = 0.03
-"""Share of the minutes that is left for checkpoints and the log."""
+SPARED = 0.04
+"""Share of the minutes that is left for measuring, checkpoints and the log."""
+
+_MEASURED = 0.01
+"""Share of the minutes in which the speed is measured; a few steps are too few where other work disturbs."""
+
+_MEASURED_AT_MOST = 10.0  # seconds
+_WARMING, _FEWEST = 2, 4  # steps that are not timed, and that are at least
+_LONG = 10_000
+"""Steps of a training that is only measured: so many that rates have not risen when it ends."""
 
 
 def number_of_steps(
@@ -30,7 +40,8 @@ def number_of_steps(
         assert resolved.epochs is not None
         return max(1, round(resolved.epochs * per_epoch))
     tell("measuring the speed of a step ...")
-    pause = dist.from_first(seconds_a_step(make()))
+    seconds = min(_MEASURED_AT_MOST, 60 * resolved.minutes * _MEASURED)
+    pause = dist.from_first(seconds_a_step(make(), seconds))
     steps = max(1, int(resolved.minutes * 60 * (1 - SPARED) / pause))
     tell(
         f"{resolved.batch_size / pause:.0f} images/s: {resolved.minutes:g} minutes are {steps} steps, "
@@ -39,19 +50,45 @@ def number_of_steps(
     return steps
 
 
-def seconds_a_step(training: Training, steps: int = 4) -> float:
-    """Median time of a step with its views, on a copy that is thrown away."""
+def seconds_a_step(training: Training, seconds: float) -> float:
+    """Median time of a step with its views, on a copy that is thrown away.
+
+    Args:
+        training: As it will begin.
+        seconds: About how long to measure; at least a few steps are made.
+    """
     trial = copy.copy(training)
     trial.method = copy.deepcopy(training.method)
     trial.optimizer = make_optimizer(training.spec, trial.method.param_groups())
-    trial.total = steps + 2
-    stamps: list[float] = []
-
-    def watch(*_: object) -> None:
-        stamps.append(time.monotonic())
-
-    while len(stamps) < steps + 1:
-        trial.step = 0
+    trial.step, trial.total = 0, _LONG
+    watch = _Stopwatch(seconds)
+    with suppress(_Enough):
         fit(trial, watch)
-    pauses = sorted(b - a for a, b in pairwise(stamps[1:]))
-    return pauses[len(pauses) // 2]
+    return watch.pause
+
+
+class _Enough(Exception):  # noqa: N818  (no error: it ends the training)
+    """Enough steps were timed."""
+
+
+class _Stopwatch:
+    """Times steps, the first ones apart, and stops the training after some seconds of them."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._stamps: list[float] = []
+        self._wanted = _FEWEST
+
+    def __call__(self, *_: object) -> None:
+        """Called after each step."""
+        self._stamps.append(time.monotonic())
+        timed = len(self._stamps) - _WARMING
+        if timed == _FEWEST:
+            self._wanted = int(dist.from_first(max(_FEWEST, self._seconds / self.pause)))
+        if timed >= self._wanted:
+            raise _Enough
+
+    @property
+    def pause(self) -> float:
+        """Median seconds between two steps."""
+        return median(b - a for a, b in pairwise(self._stamps[_WARMING - 1 :]))
