@@ -1,5 +1,6 @@
 """One contract over every method, evaluation and data set that is found."""
 
+import dataclasses
 import io
 import math
 import re
@@ -12,7 +13,9 @@ import tiny
 from processes import in_processes, three_processes
 from twofold.core import registry
 from twofold.core.method import Method
+from twofold.core.recipe import Recipe
 from twofold.nn.queue import Queue
+from twofold.views.ops.patches import Patches
 
 METHODS = registry.names("methods")
 
@@ -24,6 +27,14 @@ def one_thread(fixed_start: None) -> None:
 
 
 every_method = pytest.mark.parametrize("name", METHODS)
+
+
+def pair_of(name: str) -> bool:
+    """Whether a method compares two whole views."""
+    recipe = registry.find("methods", name).views
+    return len(recipe.globals_) == 2 and not any(
+        isinstance(one, Patches) for view in recipe.views for one in view.operations
+    )
 
 
 def moving(method: Method) -> dict[str, Tensor]:
@@ -129,6 +140,17 @@ def test_survives_bf16(name: str) -> None:
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(exact.item(), rel=0.05, abs=0.05)
     assert all(math.isfinite(p.grad.sum()) for p in method.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("name", [name for name in METHODS if pair_of(name)])
+def test_the_two_views_may_differ_in_size(name: str) -> None:
+    recipe = registry.find("methods", name).views
+    pair = [recipe.expanded[position] for position in recipe.globals_]
+    smaller = dataclasses.replace(pair[1], crop=dataclasses.replace(pair[1].crop, side=0.75))
+    method = tiny.make_method(name, recipe=Recipe("two sizes", (pair[0], smaller)))
+    batch = tiny.make_batch(method)
+    assert [view.pixels.shape[-1] for view in batch.views] == [tiny.SIDE, 0.75 * tiny.SIDE]
+    assert tiny.take_step(method, tiny.make_optimizer(method), batch, 0).isfinite()
 
 
 @pytest.mark.parametrize(("count", "steps"), [(2, 3), pytest.param(3, 1, marks=three_processes)])

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
 from twofold.core import dist
@@ -10,6 +9,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import Hidden, mlp
+from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
 from twofold.objectives.uniformity import alignment, uniformity
 from twofold.views import recipes
@@ -76,8 +76,7 @@ class AlignUniform(Method):
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """The weighted sum of alignment and uniformity, the latter averaged over both views."""
-        h = self.encoder(torch.cat([view.pixels for view in batch.views]))
-        z1, z2 = self.projector(h).chunk(2)
+        z1, z2 = embed_views(self.encoder, self.projector, [view.pixels for view in batch.views])
         align = alignment(z1, z2, self.alpha)
         uniform = (uniformity(dist.gather(z1), self.t) + uniformity(dist.gather(z2), self.t)) / 2
         seen = {"embedding": z1.detach(), "positive": z2.detach()}

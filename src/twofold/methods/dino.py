@@ -3,7 +3,6 @@
 import math
 from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
 from twofold.core.batch import Batch, Progress, Step
@@ -148,7 +147,7 @@ class DINO(Method):
         pixels = [view.pixels for view in batch.views]
         z = embed_views(self.student, self.projector, pixels)
         g_s = self.prototypes(z)
-        g_t = self.teacher(torch.cat([pixels[i] for i in taught])).unflatten(0, (len(taught), -1))
+        g_t = embed_views(self.teacher, lambda g: g, [pixels[i] for i in taught])
 
         p_t = centred_targets(g_t, self.center.mean, self._teacher_temperature(progress))
         loss = swapped_prediction(g_s, p_t, taught, self.temperature)

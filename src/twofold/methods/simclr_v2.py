@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-import torch
 from torch import nn
 
 from twofold.core import dist
@@ -11,6 +10,7 @@ from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import Hidden, mlp, scale_norm
+from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
 from twofold.objectives.contrastive import nt_xent
 from twofold.views import recipes
@@ -77,8 +77,7 @@ class SimCLRV2(Method):
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """NT-Xent, each view the anchor once."""
-        h = self.encoder(torch.cat([view.pixels for view in batch.views]))
-        z1, z2 = self.projector(h).chunk(2)
+        z1, z2 = embed_views(self.encoder, self.projector, [view.pixels for view in batch.views])
 
         rows, all1, all2 = dist.rows(len(z1)), dist.gather(z1), dist.gather(z2)
         loss = nt_xent(z1, z2, rows, all1, all2, temperature=self.temperature)

@@ -11,6 +11,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import Hidden, mlp, scale_norm
+from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
 from twofold.objectives.supervised_contrast import supervised_contrast
 from twofold.views import recipes
@@ -92,13 +93,12 @@ class SupCon(Method):
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """Every view of every image is an anchor among all views of the whole batch."""
-        h = self.encoder(torch.cat([view.pixels for view in batch.views]))
-        z = self.projector(h).chunk(len(batch.views))
+        z = embed_views(self.encoder, self.projector, [view.pixels for view in batch.views])
         everyone = [dist.gather(view) for view in z]
         labels = dist.gather(_classes(batch).double()).long()  # only floats travel
         rows = [dist.rows(len(view)) + i * len(labels) for i, view in enumerate(z)]
         loss = supervised_contrast(
-            torch.cat(z), torch.cat(rows), torch.cat(everyone), labels.repeat(len(z)), self.temperature
+            z.flatten(0, 1), torch.cat(rows), torch.cat(everyone), labels.repeat(len(z)), self.temperature
         )
         return Step(loss, {"embedding": z[0].detach()})
 

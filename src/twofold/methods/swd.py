@@ -13,6 +13,7 @@ from twofold.core.method import MakeEncoder, Method
 from twofold.core.precision import cast_up
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import Hidden, mlp, scale_norm
+from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
 from twofold.objectives.distribution import (
     draw_prior,
@@ -105,13 +106,12 @@ class SWD(Method):
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """L_align + lambda L_dist."""
-        h = self.encoder(torch.cat([view.pixels for view in batch.views]))
-        z = cast_up(self.projector(h))
+        z = cast_up(embed_views(self.encoder, self.projector, [view.pixels for view in batch.views]))
         if self.prior in ("hypersphere", "log_sum_exp"):
-            z = F.normalize(z)
-        z1, z2 = z.chunk(2)
+            z = F.normalize(z, dim=-1)
+        z1, z2 = z
         align = half_squared_distance(z1, z2)
-        spread = self._distribution(z, dist.gather(z), progress)
+        spread = self._distribution(z.flatten(0, 1), dist.gather(z.flatten(0, 1)), progress)
         seen = {"embedding": z1.detach(), "positive": z2.detach()}
         scalars = {"alignment": align.detach(), "distribution": spread.detach()}
         return Step(self.scale * (align + self.weight * spread), {**seen, **scalars})
