@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from twofold.cli._reading import add_reading, as_typed_or_trained
 from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.processes import is_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from twofold.core.evaluation import Evaluation
     from twofold.core.source import Source
+    from twofold.evaluations._judge import Judgement
     from twofold.evaluations._task import Task
 
 _KINDS = "run folders, checkpoints, RUN@PART, timm:NAME, torchvision:NAME, random:NAME or pixels"
@@ -32,7 +34,22 @@ def add_judged(parser: "ArgumentParser") -> None:
     parser.add_argument("--seed", type=int, default=0, help="of what is held out and of all draws")
 
 
-def task_of(args: "Namespace", evaluations: Sequence["Evaluation"]) -> tuple["Source", "Task"]:
+def judgement_of(args: "Namespace", evaluations: Sequence["Evaluation"], **how: Any) -> "Judgement":
+    """Judges what was asked for; ``how`` is what ``judge`` takes beyond that.
+
+    Raises:
+        TwofoldError: If the labels do not fit, or something cannot be judged.
+    """
+    from twofold.data.screen import Screen
+    from twofold.evaluations._judge import judge
+    from twofold.train.engine import Engine
+
+    source, task = _task_of(args, evaluations)
+    screen = Screen(speaks=is_first())
+    return judge(args.subjects, source, task, evaluations, engine=Engine.start(), screen=screen, **how)
+
+
+def _task_of(args: "Namespace", evaluations: Sequence["Evaluation"]) -> tuple["Source", "Task"]:
     """The data, and what of it is judged.
 
     Raises:

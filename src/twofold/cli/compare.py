@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from twofold.cli._devices import add_devices, on_devices
-from twofold.cli._judged import add_judged, task_of
+from twofold.cli._judged import add_judged, judgement_of
 from twofold.cli._protocols import add_protocols, protocols
 from twofold.cli._table import plain_console, print_scores
 from twofold.core.errors import TwofoldError, UsageError
@@ -45,25 +45,11 @@ def run(args: "Namespace") -> int:
     Subjects are judged anew: what a figure leaves open between two of them depends on which images each of
     them got right, and that is kept in no file. Nothing is selected on the judged images.
     """
-    from twofold.data.screen import Screen
-    from twofold.evaluations._judge import judge
-    from twofold.train.engine import Engine
-
     if len(set(args.subjects)) < 2:
         raise UsageError("name two subjects at least: there is nothing to compare one with")
     if args.margin is not None and not 0 < args.margin < 100:
         raise UsageError(f"--margin {args.margin:g}: it is a number of percentage points, above 0")
-    evaluations = protocols(args)
-    source, task = task_of(args, evaluations)
-    judgement = judge(
-        args.subjects,
-        source,
-        task,
-        evaluations,
-        engine=Engine.start(),
-        screen=Screen(speaks=is_first()),
-        beside_floors=False,
-    )
+    judgement = judgement_of(args, protocols(args), beside_floors=False)
     if is_first():
         _print(judgement, None if args.margin is None else args.margin / 100)
     return 0

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twofold.cli._devices import add_devices, on_devices
-from twofold.cli._judged import add_judged, task_of
+from twofold.cli._judged import add_judged, judgement_of
 from twofold.cli._protocols import add_protocols, protocols
 from twofold.cli._table import plain_console, print_scores
 from twofold.core.errors import UsageError, nearest
@@ -41,27 +41,14 @@ def parser(words: Sequence[str]) -> "ArgumentParser":
 @on_devices
 def run(args: "Namespace") -> int:
     """Prints the table; adds what came out to the runs' folders as soon as a subject is done with."""
-    from twofold.data.screen import Screen
-    from twofold.evaluations._judge import judge
-    from twofold.train.engine import Engine
-
     evaluations = protocols(args)
     _check_metric(args.metric, evaluations)
-    source, task = task_of(args, evaluations)
 
     def keep_so_far(judgement: "Judgement") -> None:
         if is_first():
             _keep(judgement, args.out)
 
-    judgement = judge(
-        args.subjects,
-        source,
-        task,
-        evaluations,
-        engine=Engine.start(),
-        screen=Screen(speaks=is_first()),
-        after=keep_so_far,
-    )
+    judgement = judgement_of(args, evaluations, after=keep_so_far)
     if is_first():
         _print(judgement, args)
         _tell_kept(judgement, args.out)
