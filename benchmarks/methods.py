@@ -126,12 +126,13 @@ def pretrained(wanted: argparse.Namespace, some: dict[str, Any], lane: int) -> d
 
 
 def judge(rows: list[dict[str, Any]], out: Path) -> None:
-    """Judges all runs beside the same floors; every row gets its own scores and those of the floors."""
+    """Judges all runs beside the same floors; every row gets its own accuracies and those of the floors."""
     if not rows:
         return
     twofold("evaluate", *(str(out / row["run"]) for row in rows))
     for row in rows:
-        row["scores"] = json.loads((out / row["run"] / "scores.json").read_text())
+        scores = json.loads((out / row["run"] / "scores.json").read_text())
+        row["scores"] = [score for score in scores if score["metric"] == "accuracy"]
 
 
 if __name__ == "__main__":

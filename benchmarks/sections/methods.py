@@ -1,9 +1,15 @@
 """What so many minutes are worth to each method."""
 
 from collections.abc import Iterable
+from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
-from sections.tables import figure, table
+from sections.tables import table
+from twofold.metrics.intervals import Estimate, over_repeats, standard_deviation
+
+FIGURES: list[tuple[str, dict[str, Any]]] = [("knn", {"k": 200}), ("knn", {"k": 1}), ("linear", {})]
+"""Of a judged run: protocol, and what tells it from others of the same name."""
 
 CORES = {1: "one core", 2: "two cores"}
 
@@ -19,9 +25,11 @@ def section(rows: list[dict[str, Any]]) -> str:
             lines += [
                 *where,
                 "Accuracy on `val`, ± half of the 95% interval; `test` is not touched. Settings",
+                "were chosen on a part of `train`. Of several seeds the mean, whose interval covers",
+                "other seeds, too, and their standard deviation. Sorted by the linear probe.",
+                "",
             ]
-            lines += ["were chosen on a part of `train`.", ""]
-            head = ["method", "seed", "k-NN, k=200", "k-NN, k=1", "linear", "images/s", "epochs", "seconds"]
+            head = ["method", "seeds", "k-NN, k=200", "k-NN, k=1", "linear", "images/s", "epochs"]
             lines += table(head, _rows(some))
         else:
             lines += [
@@ -65,14 +73,37 @@ def _unjudged_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
 
 
 def _rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
-    def figures(scores: list[dict[str, Any]], subject: str) -> list[str]:
-        knn = [figure(scores, subject, "knn", "k", k) for k in (200, 1)]
-        return [*knn, figure(scores, subject, "linear", None, None)]
-
+    """The floors, then a row a method, the mean over its seeds, from the best linear probe on."""
     floors = [s for s in dict.fromkeys(score["subject"] for score in rows[0]["scores"]) if s[:2] != "20"]
     for subject in floors:
-        yield [subject, "", *figures(rows[0]["scores"], subject), "", "", ""]
+        yield [subject, "", *(_shown([_figure(rows[0], of, subject)]) for of in FIGURES), "", ""]
+    of_method: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        own = next(score["subject"] for score in row["scores"] if score["subject"][:2] == "20")
-        pace = [f"{row['images_per_second']:.0f}", f"{row['epochs']:g}", f"{row['seconds']:.0f}"]
-        yield [f"`{row['method']}`", str(row["seed"]), *figures(row["scores"], own), *pace]
+        of_method.setdefault(row["method"], []).append(row)
+
+    def linear(runs: list[dict[str, Any]]) -> float:
+        return -mean(_figure(run, FIGURES[-1]).value for run in runs)
+
+    for method, runs in sorted(of_method.items(), key=lambda item: linear(item[1])):
+        seeds = ", ".join(str(run["seed"]) for run in sorted(runs, key=lambda run: run["seed"]))
+        figures = [_shown([_figure(run, of) for run in runs]) for of in FIGURES]
+        speed, epochs = (median(run[of] for run in runs) for of in ("images_per_second", "epochs"))
+        yield [f"`{method}`", seeds, *figures, f"{speed:.0f}", f"{epochs:.1f}"]
+
+
+def _figure(row: dict[str, Any], of: tuple[str, dict[str, Any]], subject: str | None = None) -> Estimate:
+    """A figure of the row's own run, or of a floor that was judged beside it."""
+    evaluation, protocol = of
+    wanted = subject or Path(row["run"]).name
+    for score in row["scores"]:
+        if (score["subject"], score["evaluation"], score["metric"]) == (wanted, evaluation, "accuracy") and (
+            protocol.items() <= score["protocol"].items()
+        ):
+            return Estimate(score["value"], score["low"], score["high"])
+    raise LookupError(f"{wanted} has no {evaluation}")
+
+
+def _shown(estimates: list[Estimate]) -> str:
+    value, low, high = over_repeats(estimates)
+    spread = f" (sd {100 * standard_deviation(estimates):.1f})" if len(estimates) > 1 else ""
+    return f"{100 * value:.1f} ± {50 * (high - low):.1f}{spread}"
