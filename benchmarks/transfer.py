@@ -1,7 +1,7 @@
-"""What a run is worth on other data: MNIST, Fashion-MNIST, scikit-learn's digits, CIFAR-10.
+"""What a run is worth on other data: MNIST, Fashion-MNIST, scikit-learn's digits, CIFAR-10, blood cells.
 
     pip install -r benchmarks/peers.txt
-    python benchmarks/transfer.py RUN --to mnist fashion_mnist digits cifar10.zip
+    python benchmarks/transfer.py RUN --to mnist fashion_mnist digits cifar10.zip bccd-voc.zip
 
 ``digits`` are the 1,797 digits of 8 x 8 pixels that come with scikit-learn; all others are named as for
 ``twofold evaluate``. With ``--finetune`` each network is also trained on each of them, which takes minutes.

@@ -34,6 +34,7 @@ from twofold.data.labels import from_csv
 from twofold.data.picture import BrokenImage
 from twofold.data.screen import Screen
 from twofold.data.store import open_store
+from twofold.data.voc import find_voc
 from twofold.nn.weights import load_encoder
 from twofold.train.checkpoint import load_checkpoint
 from twofold.train.engine import Engine
@@ -179,7 +180,7 @@ def corpus(folder: Path) -> list[Kind]:
         f"{number}.png,{'cat' if number % 2 else 'dog'}\n" for number in range(6)
     )
     kinds.append(Kind("CSV of labels", folder / "labels.csv", table.encode(), _labels))
-    kinds += [_yaml(folder, source), *_of_a_run(folder, images, source)]
+    kinds += [_annotation(folder), _yaml(folder, source), *_of_a_run(folder, images, source)]
     return kinds
 
 
@@ -205,6 +206,21 @@ def _with_right_checksums(png: bytes) -> bytes:
         mended[end : end + 4] = zlib.crc32(png[at + 4 : end]).to_bytes(4)
         at = end + 4
     return bytes(mended)
+
+
+def _annotation(folder: Path) -> Kind:
+    """Of one image of Pascal VOC."""
+    root = folder / "voc"
+    for part in ("Annotations", "ImageSets/Main"):
+        (root / part).mkdir(parents=True)
+    (root / "ImageSets/Main/train.txt").write_text("a\n")
+    content = b"<annotation><object><name>cat</name><difficult>1</difficult></object></annotation>"
+    return Kind("annotation of VOC", root / "Annotations/a.xml", content, lambda _: _objects_of(root))
+
+
+def _objects_of(root: Path) -> None:
+    voc = find_voc(str(root))
+    assert voc is not None and voc.shown(["a"]).shape[0] == 1
 
 
 def _encoded(pixels: np.ndarray) -> bytes:

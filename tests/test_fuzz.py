@@ -22,6 +22,7 @@ NAMES = (
     "npy",
     "npz",
     "CSV of labels",
+    "annotation of VOC",
     "YAML of options",
     "checkpoint",
     "spec.json",

@@ -24,7 +24,8 @@ def section(record: dict[str, Any]) -> str:
     splits = {score["protocol"]["to"]: score["protocol"] for score in record["scores"]}
     lines += [""]
     lines += [
-        f"- {name}: {how['split']}; {how['fit_images']:,} images to fit on, {how['judge_images']:,} judged"
+        f"- {name}: {how['measure']}; {how['split']}; {how['fit_images']:,} images to fit on, "
+        f"{how['judge_images']:,} judged"
         for name, how in splits.items()
     ]
     return "\n".join([*lines, ""])

@@ -47,7 +47,9 @@ class Task:
         """Which images to fit on something is selected on; candidates are fitted on the others."""
         if self.validation is not None:
             return self.validation
-        return held_out(labels_of(self.fit), self.groups, self.seed)
+        labels = self.fit.labels
+        alike = np.zeros(len(self.fit), np.int64)
+        return held_out(alike if labels is None else labels, self.groups, self.seed)
 
     @property
     def selected_on(self) -> str:
@@ -120,7 +122,7 @@ def make_task(
         raise TwofoldError(wrong)
     if wrong:
         return _without_labels(source, seed, f"no labels were used: {wrong}")
-    protocol = {**_about(source, how, fit, judge), **({"group_by": group_by} if group_by else {})}
+    protocol = {**about(source, how, fit, judge), **({"group_by": group_by} if group_by else {})}
     groups = None
     if group_by is not None:
         named = groups_of(source, group_by, table)
@@ -134,10 +136,11 @@ def _without_labels(source: Source, seed: int, why: str) -> Task:
     held = held_out(np.zeros(len(images), np.int64), None, seed)
     fit, judge = (Part(images, np.flatnonzero(rows)) for rows in (~held, held))
     how = f"fitted on four fifths of the images, judged on the held-out fifth (seed {seed})"
-    return Task(fit, judge, (), seed, _about(source, how, fit, judge), (why,))
+    return Task(fit, judge, (), seed, about(source, how, fit, judge), (why,))
 
 
-def _about(source: Source, how: str, fit: Images, judge: Images) -> dict[str, Any]:
+def about(source: Source, how: str, fit: Images, judge: Images) -> dict[str, Any]:
+    """What a task's protocol says of its data; ``how`` they were parted, in words."""
     return {
         "data": source.name,
         "fingerprint": source.fingerprint,

@@ -9,9 +9,13 @@ import numpy as np
 
 from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
+from twofold.core.source import Source
 from twofold.data import open_source
+from twofold.data.voc import find_voc
+from twofold.evaluations._scores import FOUND
+from twofold.evaluations._several_classes import SeveralClasses, judged, several_classes
 from twofold.evaluations._subjects import pixels
-from twofold.evaluations._task import Embedded, make_task, with_validation
+from twofold.evaluations._task import Embedded, Task, make_task, with_validation
 from twofold.evaluations.finetune import Finetune
 from twofold.evaluations.linear import Linear
 from twofold.metrics.intervals import Estimate
@@ -33,13 +37,15 @@ class Transfer:
     L-BFGS; the strength of its penalty is chosen from 45 on ``val``, and ``train`` and ``val`` are fitted
     again; where there is no ``val`` beside ``test``, on a fifth of ``train`` that is held out. It is judged
     once, on ``test``, else on ``val``, else on a held-out fifth. The figure of a data set is its usual one:
-    mean per class for Pets and Flowers (Aircraft, Caltech-101), else accuracy. The 11-point mAP of VOC 2007
-    is missing: images would need several labels each. Raw pixels of a large data set take minutes.
+    mean per class for Pets and Flowers (Aircraft, Caltech-101), 11-point mAP for what is laid out as Pascal
+    VOC 2007 (a logistic regression for each class, the strength being one for all of them; images in which
+    all objects of a class are difficult do not count for it), else accuracy. Raw pixels of a large data set
+    take minutes.
 
     Args:
         data: The data sets: names, folders or archives.
         finetune: Whether the network is also trained on each of them, as ``finetune`` does by default: one
-            with weights further, a random one from scratch.
+            with weights further, a random one from scratch. Not on images of several classes.
     """
 
     shown: ClassVar[tuple[str, ...]] = ("score",)
@@ -61,15 +67,20 @@ class Transfer:
         """A figure of each data set by each arm."""
         linear = Linear(strengths=STRENGTHS, patience=None)
         for name in self.data:
-            there = self._embedded(embedded, name)
+            source, seed = open_source(name, progress=False), embedded.task.seed
+            voc = find_voc(name)
+            if voc is not None:
+                several = several_classes(voc, source, seed)
+                yield _precision(self._embedded(embedded, source, several.task), several)
+                continue
+            there = self._embedded(embedded, source, with_validation(make_task(source, seed=seed), source))
             yield _usual(list(linear(there)), there, "linear")
             if self.finetune and (tuned := list(Finetune()(there))):
                 yield _usual(tuned, there, "finetune")
 
-    def _embedded(self, embedded: Embedded, name: str) -> Embedded:
+    def _embedded(self, embedded: Embedded, source: Source, task: Task) -> Embedded:
         """The same subject on another data set; raw pixels are that data set's own."""
-        look, source = embedded.look, open_source(name, progress=False)
-        task = with_validation(make_task(source, seed=embedded.task.seed), source)
+        look = embedded.look
         own = {key: value for key, value in embedded.protocol.items() if key not in embedded.task.protocol}
         if embedded.subject == "pixels":
             seen = pixels(source)
@@ -99,6 +110,21 @@ def _usual(scores: list[Score], there: Embedded, arm: str) -> Score:
         high=estimate.high,
         protocol=protocol,
     )
+
+
+def _precision(there: Embedded, classes: SeveralClasses) -> Score:
+    """The figure of images that show several classes."""
+    found = judged(there, classes, STRENGTHS)
+    protocol = {
+        "to": there.task.protocol["data"],
+        "arm": "linear",
+        "measure": f"11-point mAP of {classes.judge.shape[1]} classes",
+        "strengths": list(STRENGTHS),
+        "selected": f"L2 strength, on {there.task.selected_on}",
+        **there.protocol,
+        FOUND: {"strength": found.strength, "held_out_map": found.held_out},
+    }
+    return Score(there.subject, "transfer", "score", *found.estimate, protocol)
 
 
 def _mean(recalls: Sequence[Score]) -> Estimate:
