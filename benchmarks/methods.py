@@ -15,16 +15,12 @@ short runs of each method.
 import argparse
 import json
 import os
-import queue
-import subprocess
-import sys
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from lanes import cores_of, pretrain, side_by_side
 from record import commit, keep, load, machine_of, twofold
 from twofold.core import registry
 
@@ -42,24 +38,15 @@ def main() -> None:
         f"{-(-len(missing) // wanted.lanes) * (wanted.minutes + 0.5):.0f} minutes",
         flush=True,
     )
-    lanes: queue.Queue[int] = queue.Queue()
-    for lane in range(wanted.lanes):
-        lanes.put(lane)
     one_at_a_time = threading.Lock()
 
-    def run(some: dict[str, Any]) -> None:
-        lane = lanes.get()
-        try:
-            row = {**some, **pretrained(wanted, some, lane)}
-            with one_at_a_time:
-                rows.append(row)
-                keep("methods", rows)
-        finally:
-            lanes.put(lane)
+    def run(some: dict[str, Any], lane: int) -> None:
+        row = {**some, **pretrained(wanted, some, lane)}
+        with one_at_a_time:
+            rows.append(row)
+            keep("methods", rows)
 
-    with ThreadPoolExecutor(wanted.lanes) as pool:
-        for done in [pool.submit(run, some) for some in missing]:
-            done.result()
+    side_by_side(missing, wanted.lanes, run)
     judge([row for row in rows if "scores" not in row and row["classes"]], wanted.out)
     keep("methods", rows)
 
@@ -89,25 +76,16 @@ def title(wanted: argparse.Namespace, method: str, seed: int) -> dict[str, Any]:
 
 def pretrained(wanted: argparse.Namespace, some: dict[str, Any], lane: int) -> dict[str, Any]:
     """One run, on the cores of its lane."""
-    cores = sorted(os.sched_getaffinity(0))[lane * some["cores"] : (lane + 1) * some["cores"]]
+    cores = cores_of(lane, wanted.lanes)
     options = ["--method", some["method"], "--minutes", f"{some['minutes']:g}", "--seed", str(some["seed"])]
     options += ["--threads", str(len(cores))]
     out = wanted.out / f"{some['method']}-s{some['seed']}-{some['minutes']:g}-{len(cores)}"
-    began = time.monotonic()
-    subprocess.run(
-        [sys.executable, "-m", "twofold", "pretrain", wanted.data, *options, "--out", str(out)],
-        check=True,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, cores),
-    )
-    (run,) = out.glob("*/spec.json")
-    spec = json.loads(run.read_text())
-    log = [json.loads(line) for line in (run.parent / "log.jsonl").read_text().splitlines()]
-    log = [line for line in log if "loss" in line]
+    run = pretrain(wanted.data, options, out, cores)
+    spec, log = run["spec"], run["log"]
     return {
         "command": " ".join(["twofold pretrain", some["data"], *options]),
-        "run": str(run.parent.relative_to(wanted.out)),
-        "seconds": round(time.monotonic() - began, 1),
+        "run": str(run["folder"].relative_to(wanted.out)),
+        "seconds": run["seconds"],
         "images": spec["data"]["images"],
         "classes": spec["data"]["classes"],
         "images_per_second": median(line["images_per_second"] for line in log),

@@ -8,7 +8,18 @@ from importlib import import_module
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-SECTIONS = ("quickstart", "methods", "end_to_end", "step", "views", "evaluate", "transfer", "kill", "fuzz")
+SECTIONS = (
+    "quickstart",
+    "methods",
+    "tune",
+    "end_to_end",
+    "step",
+    "views",
+    "evaluate",
+    "transfer",
+    "kill",
+    "fuzz",
+)
 """Their order: each is a record, and what makes a section of it."""
 
 HEAD = """# Results
