@@ -11,7 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from twofold.core import registry
+
 T = TypeVar("T")
+
+METHODS = [name for name in registry.names("methods") if name != "distillation"]
+"""Those that need no other run to learn from."""
 
 
 def cores_of(lane: int, lanes: int) -> list[int]:

@@ -20,12 +20,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lanes import cores_of, pretrain, side_by_side
+from lanes import METHODS, cores_of, pretrain, side_by_side
 from record import commit, keep, load, machine_of, twofold
-from twofold.core import registry
-
-NEEDS_MORE = ("distillation",)
-"""Methods that learn from another run."""
 
 
 def main() -> None:
@@ -55,10 +51,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    every = [name for name in registry.names("methods") if name not in NEEDS_MORE]
     parser.add_argument("data")
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--methods", nargs="+", default=every)
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument(
         "--lanes", type=int, default=1, help="runs side by side, each on its share of the cores"

@@ -16,15 +16,11 @@ from pathlib import Path, PurePosixPath
 from statistics import median
 from typing import Any
 
-from lanes import cores_of, pretrain, side_by_side
+from lanes import METHODS, cores_of, pretrain, side_by_side
 from record import commit, keep, load, machine_of, twofold
-from twofold.core import registry
 
 FACTORS = (1.0, 0.5, 2.0)
 """Of the preset's rate; the preset's own comes first and tells it."""
-
-NEEDS_MORE = ("distillation",)
-"""Methods that learn from another run."""
 
 
 def main() -> None:
@@ -58,10 +54,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    every = [name for name in registry.names("methods") if name not in NEEDS_MORE]
     parser.add_argument("data", help="a zip file of images in train/CLASS/")
     parser.add_argument("--minutes", type=float, default=3)
-    parser.add_argument("--methods", nargs="+", default=every)
+    parser.add_argument("--methods", nargs="+", default=METHODS)
     parser.add_argument(
         "--lanes", type=int, default=1, help="runs side by side, each on its share of the cores"
     )
@@ -92,7 +87,7 @@ def tried(wanted: argparse.Namespace, data: Path, options: list[str], lane: int)
     """One run."""
     cores = cores_of(lane, wanted.lanes)
     options = [*options, "--threads", str(len(cores))]
-    out = wanted.out / "".join(options).replace("--", "_").strip("_")
+    out = wanted.out / "-".join(word.lstrip("-") for word in options)
     run = pretrain(str(data), options, out, cores)
     spec = run["spec"]
     return {

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from sections.tables import table
+from sections.tables import accuracy, table
 from twofold.metrics.intervals import Estimate, over_repeats, standard_deviation
 
 FIGURES: list[tuple[str, dict[str, Any]]] = [("knn", {"k": 200}), ("knn", {"k": 1}), ("linear", {})]
@@ -99,14 +99,9 @@ def _rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:
 
 def _figure(row: dict[str, Any], of: tuple[str, dict[str, Any]], subject: str | None = None) -> Estimate:
     """A figure of the row's own run, or of a floor that was judged beside it."""
-    evaluation, protocol = of
-    wanted = subject or Path(row["run"]).name
-    for score in row["scores"]:
-        if (score["subject"], score["evaluation"], score["metric"]) == (wanted, evaluation, "accuracy") and (
-            protocol.items() <= score["protocol"].items()
-        ):
-            return Estimate(score["value"], score["low"], score["high"])
-    raise LookupError(f"{wanted} has no {evaluation}")
+    found = accuracy(row["scores"], subject or Path(row["run"]).name, *of)
+    assert found is not None
+    return Estimate(found["value"], found["low"], found["high"])
 
 
 def _shown(estimates: list[Estimate]) -> str:

@@ -4,12 +4,20 @@ from collections.abc import Iterable
 from typing import Any
 
 
-def figure(scores: list[dict[str, Any]], subject: str, evaluation: str, key: Any, value: Any) -> str:
+def accuracy(
+    scores: list[dict[str, Any]], subject: str, evaluation: str, protocol: dict[str, Any]
+) -> dict[str, Any] | None:
+    """The score of a subject by a protocol of which this much is known."""
     for score in scores:
-        wanted = score["subject"] == subject and score["evaluation"] == evaluation
-        if wanted and score["metric"] == "accuracy" and (key is None or score["protocol"].get(key) == value):
-            return share(score)
-    return "-"
+        wanted = (score["subject"], score["evaluation"], score["metric"]) == (subject, evaluation, "accuracy")
+        if wanted and protocol.items() <= score["protocol"].items():
+            return score
+    return None
+
+
+def figure(scores: list[dict[str, Any]], subject: str, evaluation: str, key: Any, value: Any) -> str:
+    found = accuracy(scores, subject, evaluation, {} if key is None else {key: value})
+    return share(found) if found else "-"
 
 
 def share(score: dict[str, Any]) -> str:
