@@ -38,6 +38,23 @@ def test_what_is_not_used_has_no_part_in_the_key():
     assert len(keys | {RUN.key}) == 3
 
 
+def test_seeds_of_as_many_minutes_on_one_machine_are_of_one_setting(tmp_path):
+    """Their steps were measured anew for each."""
+
+    def setting(name, about, **changes):
+        return RunFolder.create(tmp_path / name, dataclasses.replace(RUN, **changes), about).setting
+
+    here = {"asked": {"minutes": 10.0}, "processor": "a", "threads": 2}
+    first = setting("first", here)
+    assert setting("seed", here, seed=1, steps=5) == first
+    assert setting("batch", here, batch_size=4) != first
+    assert setting("minutes", {**here, "asked": {"minutes": 5.0}}) != first
+    assert setting("machine", {**here, "processor": "b"}, seed=1) != first
+    epochs = setting("epochs", {**here, "asked": {"epochs": 2.0}})
+    assert epochs not in (first, setting("steps", {"asked": {"epochs": 2.0}}, steps=5))
+    assert setting("epochs of another", {"asked": {"epochs": 2.0}}, seed=1) == epochs
+
+
 @pytest.mark.parametrize(
     "torn", ['{"step": 3, "lo', "[3]", '{"loss": 1}', '{"step": "3"}', "[" * 100_000, "\0"]
 )

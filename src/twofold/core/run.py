@@ -52,14 +52,10 @@ class Run:
     @property
     def key(self) -> str:
         """Eight hexadecimal digits; equal for runs that must learn the same weights."""
-        return _digest(self._deciding())
+        return _digest(self.deciding())
 
-    @property
-    def setting(self) -> str:
-        """Eight hexadecimal digits; equal for runs that differ in nothing but the seed."""
-        return _digest({name: value for name, value in self._deciding().items() if name != "seed"})
-
-    def _deciding(self) -> dict[str, Any]:
+    def deciding(self) -> dict[str, Any]:
+        """What the key is a hash of."""
         content = asdict(self)
         content["data"] = {"fingerprint": self.data["fingerprint"]}
         del content["epochs"]
@@ -147,6 +143,23 @@ class RunFolder:
         if wrong:
             raise TwofoldError(f"{file} is damaged: what it tells of {', '.join(wrong)} makes no sense")
         return Run(**told)
+
+    @property
+    def setting(self) -> str:
+        """Eight hexadecimal digits; equal for runs that differ in nothing but the seed.
+
+        Runs of as many minutes on the same machine are of one setting, however many steps each came to.
+
+        Raises:
+            TwofoldError: If the spec is damaged.
+        """
+        content, spec = self.run.deciding(), self.spec
+        del content["seed"]
+        asked = spec.get("asked")
+        if isinstance(asked, dict) and asked.get("minutes"):
+            machine = ("device", "processor", "processes", "threads", "compiled")
+            content["steps"] = [asked["minutes"], *(spec.get(name) for name in machine)]
+        return _digest(content)
 
     def log(self) -> Iterator[dict[str, Any]]:
         """Lines of ``log.jsonl``, up to one that is torn or damaged."""

@@ -34,9 +34,10 @@ def settings(runs: Mapping[str, Path]) -> list[Setting]:
     """
     found: dict[str, Setting] = {}
     for subject, path in runs.items():
-        run = RunFolder(path).run
+        folder = RunFolder(path)
+        run = folder.run
         _, at, part = subject.partition("@")
-        name = f"{run.method['name']}-{run.data['name']}-{run.setting}{at}{part}"
+        name = f"{run.method['name']}-{run.data['name']}-{folder.setting}{at}{part}"
         found.setdefault(name, Setting(name, {})).seeds[subject] = run.seed
     return list(found.values())
 
