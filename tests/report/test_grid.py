@@ -53,6 +53,19 @@ def test_fewer_images_than_there_are_are_told():
     ]
 
 
+def test_other_data_are_always_told_and_tell_columns_apart():
+    one = score("run", evaluation="transfer", metric="score", to="cells", arm="linear")
+    assert [c.title for c in grid([one]).columns] == ["Transfer, to cells"]
+    both = [one, score("run", evaluation="transfer", metric="score", to="digits", arm="linear")]
+    assert [c.title for c in grid(both).columns] == ["Transfer, to cells", "Transfer, to digits"]
+    tuned = score("run", evaluation="transfer", metric="score", to="cells", arm="finetune")
+    assert [c.title for c in grid([*both, tuned]).columns] == [
+        "Transfer, to cells, arm=linear",
+        "Transfer, to digits, arm=linear",
+        "Transfer, to cells, arm=finetune",
+    ]
+
+
 def test_a_figure_measured_again_counts_as_measured_last():
     (row,) = grid([score("run", 0.1), score("run", 0.2)]).rows
     assert [s.value for s in row.scores] == [0.2]

@@ -291,3 +291,11 @@ def test_what_was_selected_for_is_marked(tmp_path):
     page = read(make_run(tmp_path / "run", scores=scores))
     assert page.all("abbr") == [{"title": "selected: L2 strength, on a held-out fifth"}]
     assert "* something was selected for these figures, never on the judged images" in page.text
+
+
+def test_figures_of_one_protocol_are_defined_once_and_long_lists_by_their_ends(tmp_path):
+    strengths = [10.0**n for n in range(12)]
+    scores = [score("run", 0.5, "linear", m, strengths=strengths) for m in ("accuracy", "macro_f1")]
+    page = read(make_run(tmp_path / "run", scores=[*scores, score("run", 0.4, k=3)]))
+    text = " ".join(page.text.split())
+    assert "Linear probe; Linear probe, macro-F1strengths 12 from 1.0 to 100000000000.0 k-NNk 3" in text

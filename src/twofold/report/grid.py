@@ -12,6 +12,9 @@ Role = Literal["pixels", "random", "supervised", "public", "part", "trained"]
 FOUND = "found"
 """Entry of a protocol that does not define the figure: what came out on the way, as a selected strength."""
 
+TO = "to"
+"""Entry of a protocol that judges on other data: their name."""
+
 ROLES: tuple[Role, ...] = ("pixels", "random", "supervised", "public", "part", "trained")
 _LONG = 20
 """Letters of a value that is no part of a title where a shorter one will do."""
@@ -163,7 +166,7 @@ def _columns(scores: Sequence[Score]) -> list[Column]:
             score.metric,
             ", ".join(
                 [
-                    *_fewer(score),
+                    *_always_told(score),
                     *(
                         f"{key.replace('_', ' ')}={score.protocol[key]}"
                         for key in keys[score.evaluation, score.metric]
@@ -176,15 +179,20 @@ def _columns(scores: Sequence[Score]) -> list[Column]:
     ]
 
 
-def _fewer(score: Score) -> list[str]:
-    """How many images were learned from, where that is not all there are."""
-    images, there = score.protocol.get("images"), score.protocol.get("fit_images")
-    return [f"{images:,} images"] if images and there and images < there else []
+def _always_told(score: Score) -> list[str]:
+    """Which other data, and how many images were learned from, where that is not all there are."""
+    told, protocol = [], score.protocol
+    if TO in protocol:
+        told.append(f"to {protocol[TO]}")
+    images, there = protocol.get("images"), protocol.get("fit_images")
+    if images and there and images < there:
+        told.append(f"{images:,} images")
+    return told
 
 
 def _telling_keys(scores: Sequence[Score]) -> list[str]:
     """The first protocol entries that tell the scores of one subject apart, long ones last."""
-    chosen: list[str] = []
+    chosen = [TO]
     for subject in dict.fromkeys(score.subject for score in scores):
         protocols = [score.protocol for score in scores if score.subject == subject]
         values = {
@@ -196,4 +204,4 @@ def _telling_keys(scores: Sequence[Score]) -> list[str]:
             told = {tuple(repr(protocol.get(k)) for k in chosen) for protocol in protocols}
             if key not in chosen and len(told) < len(protocols):
                 chosen.append(key)
-    return chosen
+    return chosen[1:]

@@ -24,6 +24,9 @@ from twofold.report.verdict import judge
 _COLUMNS = 6
 """Of a table, so that it is not wider than the page."""
 
+_LISTED = 10
+"""Values of an option that are all told."""
+
 
 def write_report(run_folder: Path) -> Path:
     """Writes ``report.html`` in a run folder and returns its path.
@@ -91,20 +94,26 @@ def _recalls(scores: Sequence[Score]) -> Grid:
 
 
 def _protocols(scores: Sequence[Score]) -> list[tuple[str, str]]:
-    """Everything that defines the figures, a line a column."""
+    """Columns, and everything that defines their figures."""
     table = grid([score for score in scores if role(score.subject) == "trained" and not is_recall(score)])
-    return [
-        (column.title, _spelt_out(score))
-        for row in table.rows
-        for column, score in zip(table.columns, row.scores, strict=True)
-        if score and score.protocol
-    ]
+    titles: dict[str, list[str]] = {}
+    for row in table.rows:
+        for column, score in zip(table.columns, row.scores, strict=True):
+            if score and score.protocol:
+                titles.setdefault(_spelt_out(score), []).append(column.title)
+    return [("; ".join(dict.fromkeys(same)), protocol) for protocol, same in titles.items()]
 
 
 def _spelt_out(score: Score) -> str:
-    return ", ".join(
-        f"{key.replace('_', ' ')} {value}" for key, value in score.protocol.items() if key != FOUND
-    )
+    entries = ((key, value) for key, value in score.protocol.items() if key != FOUND)
+    return ", ".join(f"{key.replace('_', ' ')} {_value(value)}" for key, value in entries)
+
+
+def _value(value: object) -> object:
+    """Of a long list how many there are, and its ends."""
+    if isinstance(value, list | tuple) and len(value) > _LISTED:
+        return f"{len(value)} from {value[0]} to {value[-1]}"
+    return value
 
 
 def _steps_per_epoch(record: Record) -> float | None:
