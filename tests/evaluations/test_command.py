@@ -116,6 +116,17 @@ def test_pixels_alone_need_data_and_leave_nothing_behind(photos, capsys, tmp_pat
         (["pixels", "--data", "PHOTOS", "--metric", "auc"], 2, "accuracy or macro_f1"),
         (["pixels", "--data", "PHOTOS", "--seed", "-1"], 2, "--seed -1"),
         (["pixels", "--data", "PHOTOS", "--labels", "none"], 1, "no labels"),
+        (["pixels", "--data", "PHOTOS", "--knn.neighbours", "[3,0]"], 2, "knn: 0 neighbours"),
+        (
+            ["pixels", "--data", "PHOTOS", "--evaluations", "few_labels", "--few-labels.draws", "0"],
+            2,
+            "few_labels: 0 draws",
+        ),
+        (
+            ["pixels", "--data", "PHOTOS", "--evaluations", "clusters", "--clusters.repeats", "0"],
+            2,
+            "clusters: repeats 0",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_told_in_one_line(words, status, told, photos, capsys):

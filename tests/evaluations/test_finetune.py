@@ -16,7 +16,7 @@ from twofold.evaluations._finetune import finetune
 from twofold.evaluations._head import fit_linear
 from twofold.evaluations._look import Look
 from twofold.evaluations._task import Embedded, Task
-from twofold.evaluations.finetune import Finetune
+from twofold.evaluations.finetune import Finetune, _rows
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
 
@@ -203,6 +203,19 @@ def test_fewer_images_are_learned_from_where_that_is_asked_for(few_steps, monkey
     monkeypatch.setattr(given.task.fit, "read", lambda rows: seen.update(rows) or read(given.task.fit, rows))
     accuracy = next(Finetune(rates=(1e-3,), epochs=(1,), images=20)(given))
     assert accuracy.protocol["images"] == len(seen - {0}) + (0 in seen) == 20
+
+
+@pytest.mark.parametrize(
+    ("learned", "held", "taken"), [(90, 2, (18, 2)), (6, 50, (6, 14)), (60, 60, (16, 4)), (8, 4, (8, 4))]
+)
+def test_images_that_are_there_to_select_on_are_among_the_fewer(learned, held, taken) -> None:
+    validation = np.arange(learned + held) >= learned
+    task = dataclasses.replace(
+        embedded("a run").task, fit=Shades(learned + held, seed=0), validation=validation
+    )
+    rows = _rows(task, 20)
+    assert len({*rows.tolist()}) == len(rows)
+    assert ((~validation[rows]).sum(), validation[rows].sum()) == taken
 
 
 def test_raw_pixels_cannot_be_trained_further() -> None:

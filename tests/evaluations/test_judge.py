@@ -1,8 +1,10 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
-from twofold.core.errors import TwofoldError
+from twofold.core.errors import TwofoldError, UsageError
 from twofold.evaluations import _floors
 from twofold.evaluations._judge import judge
 from twofold.evaluations._task import make_task
@@ -41,9 +43,57 @@ def test_floors_are_judged_unasked_and_come_first(data, file, engine):
     found = judge([str(file)], data, make_task(data), PROTOCOLS, engine=engine)
     subjects = list(dict.fromkeys(score.subject for score in found.scores))
     assert subjects == ["pixels", "random:resnet18_w4", "a-run/encoder.safetensors"]
-    assert found.floors == {"a-run/encoder.safetensors": ["pixels", "random:resnet18_w4"]}
+    assert found.floors == {
+        "a-run/encoder.safetensors": {"pixels": "pixels", "random:resnet18_w4": "random:resnet18_w4"}
+    }
     accuracies = [(s.subject, s.evaluation) for s in found.scores if s.metric == "accuracy"]
     assert accuracies == [(one, way) for one in subjects for way in ("knn", "linear", "few_labels")]
+
+
+def test_each_subject_has_the_floor_that_sees_images_as_it_does(data, tmp_path, engine):
+    files = [tmp_path / f"run{size}" / "encoder.safetensors" for size in (8, 12, 8)]
+    files[2] = tmp_path / "again" / "encoder.safetensors"
+    for file, size in zip(files, (8, 12, 8), strict=True):
+        save_encoder(Encoder("resnet18_w4", size=size), file)
+    found = judge([*map(str, files)], data, make_task(data), PROTOCOLS[:1], engine=engine)
+    first, second, third = (f"{file.parent.name}/{file.name}" for file in files)
+    like = f"random:resnet18_w4 (like {second})"
+    assert found.floors[first] == found.floors[third] == {n: n for n in ("pixels", "random:resnet18_w4")}
+    assert found.floors[second] == {"pixels": "pixels", like: "random:resnet18_w4"}
+    views = {score.subject: score.protocol["view"] for score in found.scores}
+    assert views["random:resnet18_w4"] == "8x8 pixels"
+    assert views[like] == views[second] == "12x12 pixels"
+
+
+def test_a_subject_is_judged_once_and_two_of_one_name_are_refused(data, file, tmp_path, engine):
+    again = file.parent / ".." / "a-run" / file.name
+    found = judge([str(file), str(again)], data, make_task(data), PROTOCOLS[:1], engine=engine)
+    assert list(found.floors) == ["a-run/encoder.safetensors"]
+    other = tmp_path / "elsewhere" / "a-run" / file.name
+    save_encoder(Encoder("resnet18_w4", size=8), other)
+    with pytest.raises(UsageError, match="so is another one: rename its folder"):
+        judge([str(file), str(other)], data, make_task(data), PROTOCOLS[:1], engine=engine)
+
+
+@pytest.mark.parametrize(
+    ("method", "splits", "told"),
+    [
+        ("supervised", {"train": 60}, True),
+        ("supervised", {"train": 60, "val": 30}, False),
+        ("simclr", {"train": 60}, False),
+    ],
+)
+def test_who_has_learned_from_the_judged_labels_is_told(
+    method, splits, told, source, tmp_path, make_run, engine
+):
+    labels = {name: np.arange(count) % 3 for name, count in splits.items()}
+    data = dataclasses.replace(source(**labels), fingerprint="f1")
+    parent = make_run(tmp_path / "parent", "", method={"name": method, "arguments": {}})
+    init = str(parent / "encoder.safetensors")
+    child = make_run(tmp_path / "child", "", parents={"init": init})
+    for run in (parent, child):
+        notes = judge([str(run)], data, make_task(data), PROTOCOLS[:1], engine=engine).notes
+        assert any("has learned from the labels of the judged images" in note for note in notes) is told
 
 
 def test_the_random_floor_is_a_mean_over_networks(data, engine):
@@ -102,7 +152,8 @@ def test_public_weights_are_judged_where_they_can_be_had(data, standard, engine,
     public = Encoder("test_resnet", size=16).eval()
     monkeypatch.setattr("twofold.evaluations._subjects.public_encoder", lambda name: public)
     found = judge([str(standard)], data, make_task(data), PROTOCOLS[:1], engine=engine)
-    assert found.floors["a-run/encoder.safetensors"] == ["pixels", "random:test_resnet", "timm:test_resnet"]
+    floors = ["pixels", "random:test_resnet", "timm:test_resnet"]
+    assert list(found.floors["a-run/encoder.safetensors"]) == floors
     assert any(score.subject == "timm:test_resnet" for score in found.scores)
     assert found.notes == []
 

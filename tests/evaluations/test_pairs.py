@@ -110,6 +110,18 @@ def test_seeds_of_one_setting_are_one_side_and_random_networks_too(tmp_path, pho
     assert (longer.name, longer.one_of_many) == ("longer", True)
 
 
+def test_draws_of_labels_are_no_seeds_and_a_seed_counts_once(tmp_path, photos, make_run):
+    runs = {name: make_run(tmp_path / name, photos, seed) for name, seed in (("a", 0), ("copy", 0), ("b", 1))}
+    drawn = score("a", 0.5, [1, 0], networks=1, found={"values": [0.2, 0.8]})
+    scores = [drawn, *(score(name, 0.5, [1, 0]) for name in ("copy", "b", "timm:x", "last/last.ckpt"))]
+    found = sides(scores, runs)
+    assert [len(one.values) for one in found] == [2, 1, 1, 1]
+    assert found[0].values == (0.5, 0.5)
+    assert [one.seeded for one in found] == [True, True, False, True]
+    alone = sides([drawn, score("pixels", 0.5, [1, 0])], {})
+    assert [one.values for one in alone] == [(0.5,), (0.5,)]
+
+
 def test_figures_of_images_are_in_no_file():
     told = dataclasses.replace(score("a", 0.5, [1, 0])).to_json()
     assert "per_image" not in told

@@ -27,6 +27,11 @@ def test_all_is_found_where_classes_lie_apart_and_better_features_find_more(embe
     assert good["map"].low < good["map"].value < good["map"].high
 
 
+def test_a_ranking_without_fault_is_not_certain(embedded):
+    scores = Retrieval()(embedded(distance=100.0, judged=20))
+    assert all(score.value == score.high == 1 and 0.7 < score.low < 0.95 for score in scores)
+
+
 def test_recall_grows_with_k(embedded):
     recalls = [score.value for score in Retrieval(ranks=(1, 2, 4, 8, 199))(embedded())][:5]
     assert recalls == sorted(recalls)

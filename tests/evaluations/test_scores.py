@@ -16,11 +16,11 @@ def folder(tmp_path):
     return RunFolder(tmp_path)
 
 
-def test_a_score_that_was_measured_before_is_replaced(folder):
+def test_a_score_that_was_measured_before_is_replaced_and_comes_last(folder):
     record(folder, [score(0.5, k=1), score(0.6, k=200)])
     record(folder, [score(0.7, k=1), score(0.4, metric="macro_f1", k=1)])
     found = [(s["metric"], s["protocol"]["k"], s["value"]) for s in folder.scores()]
-    assert found == [("accuracy", 1, 0.7), ("accuracy", 200, 0.6), ("macro_f1", 1, 0.4)]
+    assert found == [("accuracy", 200, 0.6), ("accuracy", 1, 0.7), ("macro_f1", 1, 0.4)]
 
 
 def test_what_came_out_on_the_way_does_not_make_it_another_score(folder):

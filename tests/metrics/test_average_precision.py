@@ -68,6 +68,11 @@ def test_a_ranking_without_fault_is_not_certain():
     assert value == high == 1 and 0.3 < low < 0.7
 
 
+def test_equal_scores_rank_at_random():
+    shown = torch.tensor([[1, 0]] * 50 + [[0, 1]] * 50)
+    assert mean_average_precision(torch.zeros(100, 2), shown).value < 0.65
+
+
 def test_nothing_to_find_has_no_figure():
     with pytest.raises(ValueError, match="nothing to find"):
         mean_average_precision(torch.zeros(3, 2), torch.zeros(3, 2, dtype=torch.int64))

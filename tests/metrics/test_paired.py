@@ -153,6 +153,13 @@ def test_the_least_p_of_so_many_seeds(one, other, least):
     assert apart == pytest.approx(least)
 
 
+def test_many_seeds_are_dealt_out_at_random():
+    one, other = [0.5 + n / 100 for n in range(20)], [0.53 + n / 100 for n in range(20)]
+    slow = stats.ttest_ind(one, other).pvalue
+    assert permutation_p(one, other) == pytest.approx(slow, abs=0.02)
+    assert permutation_p(one, [9.0 + n for n in range(20)]) == pytest.approx(1 / 20_001)
+
+
 def test_seeds_widen_the_interval_as_welch_says():
     one, other = [0.61, 0.65, 0.63, 0.70], [0.60, 0.59, 0.62]
     welch = stats.ttest_ind(one, other, equal_var=False).confidence_interval()

@@ -83,6 +83,8 @@ def test_a_figure_measured_again_counts_as_measured_last():
         ("random:torchvision/resnet18", "random"),
         ("2025-01-30-simclr-photos-s0-4f2a91c7@projector", "part"),
         ("supervised from scratch", "supervised"),
+        ("supervised:resnet18", "supervised"),
+        ("random-crops-run", "trained"),
         ("2025-01-30-simclr-random_textures-s0-4f2a91c7", "trained"),
         ("pre-trained", "trained"),
     ],

@@ -92,3 +92,19 @@ def test_yes_and_no_need_intervals_that_do_not_touch(drawn):
         assert floors and all(last["run"].low > floor.high for floor in floors)
     if answer == "no":
         assert any(last["run"].high < floor.low for floor in floors)
+
+
+def test_what_was_judged_last_counts():
+    """Scores of other images, or of fewer labels, stay in the file."""
+
+    def judged(value, images, **options):
+        return [
+            score(name, figure, fit_images=images, view=name, **options)
+            for name, figure in (("pixels", 0.3), ("random:x", 0.29), ("run", value))
+        ]
+
+    early, late = judged(0.31, 80), judged(0.7, 800)
+    assert judge([*early, *late]).answer == "yes"
+    assert judge([*late, *early]).answer == "undecided"
+    both = judge([*early, *judged(0.6, 800, evaluation="linear"), *late]).sentence
+    assert "by k-NN it reaches 70.0%" in both and "by linear probe it reaches 60.0%" in both

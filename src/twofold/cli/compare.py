@@ -1,6 +1,7 @@
 """``twofold compare``: which of several encoders are better, and which of the differences are noise."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from twofold.cli._devices import add_devices, on_devices
@@ -45,7 +46,7 @@ def run(args: "Namespace") -> int:
     Subjects are judged anew: what a figure leaves open between two of them depends on which images each of
     them got right, and that is kept in no file. Nothing is selected on the judged images.
     """
-    if len(set(args.subjects)) < 2:
+    if len({Path(subject).resolve() for subject in args.subjects}) < 2:
         raise UsageError("name two subjects at least: there is nothing to compare one with")
     if args.margin is not None and not 0 < args.margin < 100:
         raise UsageError(f"--margin {args.margin:g}: it is a number of percentage points, above 0")
@@ -125,6 +126,8 @@ def _noise(found: Sequence["Pair"]) -> list[str]:
     """What the chances and the intervals cover, and what not."""
     from twofold.metrics.paired import least_permutation_p
 
+    if not found:
+        return ["these are seeds of one setting: name something else to compare them with"]
     said = [
         "differences in percentage points; p by tossing who was better on each image, corrected for the "
         f"{len(found)} pairs shown (Holm)"

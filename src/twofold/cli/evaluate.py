@@ -1,6 +1,7 @@
 """``twofold evaluate``: what encoders are worth, beside their floors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,22 +67,24 @@ def _check_metric(metric: str | None, evaluations: Sequence["Evaluation"]) -> No
 
 def _keep(judgement: "Judgement", out: str | None) -> None:
     """Each run gets its own figures and pictures and its floors'; the folder that was named gets all."""
+    from twofold.core.evaluation import Artefact, Score
     from twofold.core.run import RunFolder
     from twofold.evaluations._scores import keep, record
 
-    everything = {score.subject for score in judgement.scores}
-    everything |= {artefact.subject for artefact in judgement.artefacts}
+    found: list[Score | Artefact] = [*judgement.scores, *judgement.artefacts]
+    everything = {one.subject: one.subject for one in found}
     places = {path: _of_run(judgement, path) for path in judgement.runs.values()}
-    for path, subjects in {**places, **({Path(out): everything} if out else {})}.items():
+    for path, called in {**places, **({Path(out): everything} if out else {})}.items():
         folder = RunFolder(path)
-        record(folder, [score for score in judgement.scores if score.subject in subjects])
-        keep(folder, [artefact for artefact in judgement.artefacts if artefact.subject in subjects])
+        own = [replace(one, subject=called[one.subject]) for one in found if one.subject in called]
+        record(folder, [one for one in own if isinstance(one, Score)])
+        keep(folder, [one for one in own if isinstance(one, Artefact)])
 
 
-def _of_run(judgement: "Judgement", path: Path) -> set[str]:
-    """The subjects that have to do with a run."""
-    own = [name for name, place in judgement.runs.items() if place == path]
-    return {*own, *(floor for name in own for floor in judgement.floors[name])}
+def _of_run(judgement: "Judgement", path: Path) -> dict[str, str]:
+    """The subjects that have to do with a run, and what they are called in its folder."""
+    own = {name: name for name, place in judgement.runs.items() if place == path}
+    return own | {here: alone for name in own for here, alone in judgement.floors[name].items()}
 
 
 def _print(judgement: "Judgement", args: "Namespace") -> None:
@@ -103,8 +106,6 @@ def _print(judgement: "Judgement", args: "Namespace") -> None:
 
 def _recalls(scores: Sequence["Score"], subject: str) -> list["Score"]:
     """Recalls of one subject, a row a class."""
-    from dataclasses import replace
-
     return [
         replace(score, subject=score.metric.removeprefix("recall/"), metric="recall")
         for score in scores
@@ -117,13 +118,15 @@ def footer(scores: Sequence["Score"], notes: Sequence[str]) -> list[str]:
     if not scores:
         return ["none of the protocols can judge any of these", *notes]
     on = dict.fromkeys(_on(score.protocol) for score in scores)
-    selected = {score.evaluation: s for score in scores if (s := score.protocol.get("selected"))}
+    selected = dict.fromkeys(
+        (score.evaluation, s) for score in scores if (s := score.protocol.get("selected"))
+    )
     percent = "in percent" if all(score.share for score in scores) else "shares in percent"
     seeds = any("seeds" in score.protocol.get("found", {}) for score in scores)
     return [
         *on,
         f"{percent}, ± half of the 95% interval" + (", sd: standard deviation over seeds" if seeds else ""),
-        *(f"* selected for {evaluation}: {what}" for evaluation, what in selected.items()),
+        *(f"* selected for {evaluation}: {what}" for evaluation, what in selected),
         *_networks(scores),
         *notes,
     ]

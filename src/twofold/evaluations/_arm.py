@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from twofold.core.source import Images
 from twofold.data.parts import Part
-from twofold.evaluations._finetune import BATCH, OPTIMIZER, FineTune, finetune
+from twofold.evaluations._finetune import BATCH, FEWEST_STEPS, OPTIMIZER, FineTune, finetune
 from twofold.evaluations._head import fit_linear
 from twofold.evaluations._task import Embedded, channels_of, labels_of
 from twofold.nn.class_network import ClassNetwork, new_head
@@ -47,6 +47,7 @@ class Arm:
         return {
             "start": "random weights" if from_scratch else "trained weights, batch-norm statistics kept",
             "batch_size": BATCH,
+            "fewest_steps": FEWEST_STEPS,
             "weight_decay": OPTIMIZER.weight_decay,
             "views": str(FineTune.views),
         }

@@ -61,7 +61,13 @@ class FromScratch:
 
         with ThreadPoolExecutor(engine.threads) as pool:
             predicted = dict(zip((rows.tobytes() for rows in drawn), pool.map(one, drawn), strict=True))
-        about = {"passes": self.passes, "batch_size": self.batch_size, "optimizer": asdict(self.optimizer)}
+        about = {
+            "passes": self.passes,
+            "batch_size": self.batch_size,
+            "optimizer": asdict(self.optimizer),
+            "views": f"{self.recipe.name}, {self.view_size}x{self.view_size} pixels",
+            "view": f"{self.encoder['size']}x{self.encoder['size']} pixels",
+        }
         name = f"supervised:{self.encoder['name']}"
         return list(
             few.scores(name, task, lambda rows: predicted[rows.tobytes()], {**about, **task.protocol})

@@ -1,17 +1,20 @@
 """Judges subjects beside their floors."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import nn
 
+from twofold.core.errors import UsageError
 from twofold.core.evaluation import Artefact, Evaluation, Score
 from twofold.core.source import Source
 from twofold.data.screen import Screen
 from twofold.evaluations._floors import floors
 from twofold.evaluations._look import Look
 from twofold.evaluations._scores import averaged
+from twofold.evaluations._seen_labels import seen_labels
 from twofold.evaluations._subjects import Subject, resolve
 from twofold.evaluations._task import Embedded, Task
 from twofold.train.engine import Engine
@@ -22,14 +25,15 @@ class Judgement(NamedTuple):
 
     Args:
         scores: Of all subjects.
-        floors: Names of the floors of each subject that was asked for.
+        floors: Of each subject that was asked for, what its floors are called here, and what they are called
+            where nothing else is.
         notes: What a reader of the figures has to know.
         artefacts: Of all subjects.
         runs: Folder of each subject that was asked for and is a run, or ends inside of one.
     """
 
     scores: list[Score]
-    floors: dict[str, list[str]]
+    floors: dict[str, dict[str, str]]
     notes: list[str]
     artefacts: list[Artefact]
     runs: dict[str, Path]
@@ -59,21 +63,17 @@ def judge(
         after: Given what has come out so far, each time that a subject is done with.
 
     Raises:
-        UsageError: If there is no such subject.
+        UsageError: If there is no such subject, or two are called the same.
         TwofoldError: If a subject cannot be had, or does not fit the task.
     """
-    asked = [resolve(name, source) for name in dict.fromkeys(names)]
-    below = {one.name: floors(one, source, engine) if beside_floors else ([], []) for one in asked}
-    everyone = {one.name: one for group, _ in below.values() for one in group}
-    everyone |= {subject.name: subject for subject in asked}
-    notes = dict.fromkeys(note for _, missing in below.values() for note in missing)
-    judgement = Judgement(
-        [],
-        {name: [floor.name for floor in group] for name, (group, _) in below.items()},
-        [*task.notes, *notes],
-        [],
-        {subject.name: subject.run for subject in asked if subject.run},
-    )
+    asked = _asked(names, source)
+    everyone = {subject.name: subject for subject in asked}
+    judgement = Judgement([], {}, [*task.notes], [], {one.name: one.run for one in asked if one.run})
+    for subject in asked:
+        below, missing = floors(subject, source, engine) if beside_floors else ([], [])
+        judgement.floors[subject.name] = {_beside(everyone, floor, subject): floor.name for floor in below}
+        seen = seen_labels(subject.name, subject.run, task) if subject.run else None
+        judgement.notes.extend(note for note in (*missing, seen) if note and note not in judgement.notes)
     for subject in sorted(everyone.values(), key=_rank):
         found = _judged(subject, task, evaluations, engine, screen or Screen(speaks=False))
         scores = averaged([[one for one in repeat if isinstance(one, Score)] for repeat in found])
@@ -81,6 +81,34 @@ def judge(
         judgement.artefacts.extend(one for one in found[0] if isinstance(one, Artefact))
         after(judgement)
     return judgement
+
+
+def _asked(names: Sequence[str], source: Source) -> list[Subject]:
+    """Each once, however often it is named."""
+    found: dict[str, Subject] = {}
+    places = set()
+    for text in names:
+        if Path(text).resolve() in places:
+            continue
+        places.add(Path(text).resolve())
+        subject = resolve(text, source)
+        if subject.name in found:
+            raise UsageError(f"{text} is called {subject.name}, and so is another one: rename its folder")
+        found[subject.name] = subject
+    return list(found.values())
+
+
+def _beside(everyone: dict[str, Subject], floor: Subject, subject: Subject) -> str:
+    """Adds a subject's floor to all that is judged, and tells what it is called there.
+
+    Random networks of one architecture are not the same floor where they see images otherwise.
+    """
+    for name, other in everyone.items():
+        if other.encoder == floor.encoder and name.partition(" (")[0] == floor.name:
+            return name
+    name = f"{floor.name} (like {subject.name})" if floor.name in everyone else floor.name
+    everyone[name] = replace(floor, name=name)
+    return name
 
 
 def embed(subject: Subject, network: nn.Module, task: Task, engine: Engine, screen: Screen) -> Embedded:

@@ -16,6 +16,7 @@ from twofold.metrics.intervals import Estimate
 
 SIGNIFICANT = 0.05
 _ENOUGH_SEEDS = 3
+_PUBLIC = ("timm:", "torchvision:")
 
 
 @dataclass(frozen=True)
@@ -99,15 +100,12 @@ def sides(scores: Sequence[Score], runs: Mapping[str, Path]) -> list[Side]:
         scores: Judged in one way, one a subject; each tells a figure of every image.
         runs: Folder of each subject that is a run, or ends inside of one.
     """
-    of = {subject: setting for setting in settings(runs) for subject in setting.seeds}
+    several = [setting for setting in settings(runs) if len(setting.seeds) > 1]
+    of = {subject: setting.name for setting in several for subject in setting.seeds}
     groups: dict[str, list[Score]] = {}
     for score in scores:
-        alone = score.subject not in of or len(of[score.subject].seeds) == 1
-        groups.setdefault(score.subject if alone else of[score.subject].name, []).append(score)
-    return [
-        _side(name, same, same[0].subject in of or "networks" in same[0].protocol)
-        for name, same in groups.items()
-    ]
+        groups.setdefault(of.get(score.subject, score.subject), []).append(score)
+    return [_side(name, same) for name, same in groups.items()]
 
 
 def pairs(ways: Sequence[Sequence[Side]]) -> list[list[Pair]]:
@@ -117,11 +115,12 @@ def pairs(ways: Sequence[Sequence[Side]]) -> list[list[Pair]]:
     return [[replace(pair, p=next(corrected)) for pair in way] for way in found]
 
 
-def _side(name: str, same: Sequence[Score], seeded: bool) -> Side:
+def _side(name: str, same: Sequence[Score]) -> Side:
     per_image = mean_per_image(same)
     assert per_image is not None
-    networks = same[0].protocol[FOUND]["values"] if "networks" in same[0].protocol else None
-    return Side(name, tuple(networks or [one.value for one in same]), per_image, seeded)
+    several = same[0].protocol.get("networks", 1) > 1
+    values = same[0].protocol[FOUND]["values"] if several else [one.value for one in same]
+    return Side(name, tuple(values), per_image, name != "pixels" and not name.startswith(_PUBLIC))
 
 
 def _pair(one: Side, other: Side) -> Pair:

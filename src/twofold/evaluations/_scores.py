@@ -1,6 +1,5 @@
 """Scores: of predictions, over repeats, and in a run's folder."""
 
-import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -44,17 +43,18 @@ def of_predictions(
 def averaged(repeats: Sequence[Sequence[Score]]) -> list[Score]:
     """One score for each figure: the mean over the repeats that tell it, with the values and their spread."""
     same: dict[str, list[Score]] = {}
-    for score in itertools.chain(*repeats):
-        same.setdefault(_identity(score.to_json()), []).append(score)
+    for repeat in repeats:
+        for identity, score in {_identity(score.to_json()): score for score in repeat}.items():
+            same.setdefault(identity, []).append(score)
     return [_mean(each) if len(each) > 1 else each[0] for each in same.values()]
 
 
 def record(folder: RunFolder, scores: Iterable[Score]) -> Path:
-    """Adds scores to the folder's ``scores.json``; one that was measured before is replaced."""
+    """Adds scores to the end of the folder's ``scores.json``, in place of what was measured before."""
     path = folder.path / "scores.json"
-    kept = {_identity(score): score for score in folder.scores()}
-    kept.update({_identity(score): score for score in (new.to_json() for new in scores)})
-    write_text(path, json.dumps(list(kept.values()), indent=1) + "\n")
+    added = {_identity(score): score for score in (new.to_json() for new in scores)}
+    kept = [score for score in folder.scores() if _identity(score) not in added]
+    write_text(path, json.dumps([*kept, *added.values()], indent=1) + "\n")
     return path
 
 

@@ -27,7 +27,7 @@ class Setting(NamedTuple):
 
 
 def settings(runs: Mapping[str, Path]) -> list[Setting]:
-    """All settings of the runs, also those of one seed.
+    """All settings of the runs, also those of one seed; a second run of the same seed belongs to none.
 
     Args:
         runs: Folder of each subject that is a run, or ends inside of one.
@@ -38,7 +38,9 @@ def settings(runs: Mapping[str, Path]) -> list[Setting]:
         run = folder.run
         _, at, part = subject.partition("@")
         name = f"{run.method['name']}-{run.data['name']}-{folder.setting}{at}{part}"
-        found.setdefault(name, Setting(name, {})).seeds[subject] = run.seed
+        seeds = found.setdefault(name, Setting(name, {})).seeds
+        if run.seed not in seeds.values():
+            seeds[subject] = run.seed
     return list(found.values())
 
 
@@ -47,7 +49,7 @@ def over_seeds(scores: Sequence[Score], runs: Mapping[str, Path]) -> list[Score]
 
     It has no interval: what the judged images leave open is told by the runs' own rows.
     """
-    several = [setting for setting in settings(runs) if len(set(setting.seeds.values())) > 1]
+    several = [setting for setting in settings(runs) if len(setting.seeds) > 1]
     return [mean for setting in several for mean in _means(scores, setting)]
 
 

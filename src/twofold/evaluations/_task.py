@@ -30,6 +30,7 @@ class Task:
         notes: What a reader of the figures has to know.
         groups: Group of each image to fit on, where some belong together: whatever is held out to select on
             takes whole groups.
+        held_out_of_train: Whether the judged images are a part of ``train``, and so of what was learned from.
         validation: Which images to fit on are there to select on; None holds a fifth of them out.
     """
 
@@ -40,6 +41,7 @@ class Task:
     protocol: dict[str, Any]
     notes: tuple[str, ...] = ()
     groups: tuple[str, ...] | None = None
+    held_out_of_train: bool = False
     validation: Bool[np.ndarray, " n"] | None = None
 
     @property
@@ -128,7 +130,7 @@ def make_task(
         named = groups_of(source, group_by, table)
         groups = tuple(named[path] for path in fit.paths)
     told = notes(source, learned, asked, judge_name)
-    return Task(fit, judge, source.classes, seed, protocol, told, groups)
+    return Task(fit, judge, source.classes, seed, protocol, told, groups, judge_name.startswith("train"))
 
 
 def _without_labels(source: Source, seed: int, why: str) -> Task:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 from torch.nn import functional
 
+from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
 from twofold.evaluations._kmeans import kmeans, nearest
 from twofold.evaluations._scores import FOUND
@@ -34,6 +35,17 @@ class Clusters:
     clusters: int | None = None
     starts: int = 3
     repeats: int = 5
+
+    def __post_init__(self) -> None:
+        """Refuses to do nothing.
+
+        Raises:
+            UsageError: If a number is not above 0.
+        """
+        for name in ("clusters", "starts", "repeats"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"clusters: {name} {value}: it is 1 or more")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """The three figures."""

@@ -67,6 +67,8 @@ class FewLabels:
         Raises:
             UsageError: If a share is no share, or a number of draws none.
         """
+        if self.draws < 1:
+            raise UsageError(f"few_labels: {self.draws} draws: it is 1 or more")
         if self.finetune < 0:
             raise UsageError(f"few_labels: finetune {self.finetune}: it is a number of draws, 0 for none")
         for share in self.shares:
@@ -106,7 +108,7 @@ class FewLabels:
         def train(rows: Int[np.ndarray, " labelled"]) -> Int[Tensor, " m"]:
             return arm.predicted(arm.trained(rows, rate, _PASSES), embedded.task.judge)
 
-        about = {"arm": "finetune", "rate": rate, "passes": _PASSES, **arm.protocol}
+        about = {"arm": "finetune", "l2": self.l2, "rate": rate, "passes": _PASSES, **arm.protocol}
         some = replace(self, draws=min(self.draws, self.finetune))
         yield from some.scores(
             embedded.subject, embedded.task, train, {**embedded.protocol, "networks": 1, **about}

@@ -46,7 +46,7 @@ class Finetune:
         encoder, task = embedded.look.encoder, embedded.task
         if encoder is None or embedded.network > 0:
             return
-        rows = np.random.default_rng(task.seed).permutation(len(task.fit))[: self.images]
+        rows = _rows(task, self.images)
         from_scratch = learns_from_scratch(embedded)
         arm = Arm(embedded, encoder, None if from_scratch else Linear().strength(_only(embedded, rows)))
         chosen = self._select(arm, rows)
@@ -55,6 +55,7 @@ class Finetune:
             **embedded.protocol,
             **arm.protocol,
             "images": len(rows),
+            "seed": task.seed,
             "networks": 1,
             "rates": list(self.rates),
             "epochs": list(self.epochs),
@@ -84,6 +85,21 @@ class Finetune:
                 break
             best = after
         return best
+
+
+def _rows(task: Task, most: int | None) -> Int[np.ndarray, " n"]:
+    """At most so many of the images to fit on, in random order.
+
+    Where some are there to select on, four fifths are of the others, unless one side has fewer.
+    """
+    rows = np.random.default_rng(task.seed).permutation(len(task.fit))
+    if most is None or len(rows) <= most or task.validation is None:
+        return rows[:most]
+    held = task.validation[rows]
+    learned = np.flatnonzero(~held)[: max(most - held.sum(), most * 4 // 5)]
+    places = np.sort(np.concatenate([learned, np.flatnonzero(held)[: most - len(learned)]]))
+    some: np.ndarray = rows[places]
+    return some
 
 
 class _Choice(NamedTuple):

@@ -91,7 +91,11 @@ class Geometry:
             return mean(i_nce(nce_losses(*pair, candidates, temperature), candidates))
 
         chosen = max(self.temperatures, key=lambda temperature: bound(fitted, temperature).value)
-        protocol = {"candidates": candidates, "temperatures": list(self.temperatures)}
+        protocol = {
+            "views_of": len(judged.one),
+            "candidates": candidates,
+            "temperatures": list(self.temperatures),
+        }
         if len(self.temperatures) > 1:
             protocol["selected"] = "temperature of I_NCE, on views of the fitted images"
         return bound(judged, chosen), {**protocol, FOUND: {"temperature": chosen}}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from twofold.core import dist
+from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
 from twofold.evaluations import _scores
 from twofold.evaluations._task import Embedded
@@ -24,6 +25,16 @@ class Knn:
 
     neighbours: tuple[int, ...] = (200, 1)
     temperature: float = 0.07
+
+    def __post_init__(self) -> None:
+        """Refuses to ask nobody.
+
+        Raises:
+            UsageError: If a number of neighbours is not above 0, or there is none.
+        """
+        for k in self.neighbours or (0,):
+            if k < 1:
+                raise UsageError(f"knn: {k} neighbours: it is 1 or more")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores for each number of neighbours."""

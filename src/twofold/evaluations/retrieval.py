@@ -13,7 +13,7 @@ from twofold.core.errors import TwofoldError
 from twofold.core.evaluation import Score
 from twofold.evaluations._scores import FOUND
 from twofold.evaluations._task import Embedded
-from twofold.metrics.intervals import Estimate, mean, wilson
+from twofold.metrics.intervals import Estimate, mean_share, wilson
 from twofold.metrics.retrieval import retrieve
 
 
@@ -64,8 +64,8 @@ class Retrieval:
         for k in self.ranks:
             hit = (found.first <= k).double()
             yield score(f"recall@{k}", hit, wilson(int(hit.sum()), len(queries)))
-        yield score("map", found.average_precision, mean(found.average_precision))
-        yield score("r_precision", found.r_precision, mean(found.r_precision))
+        yield score("map", found.average_precision, mean_share(found.average_precision))
+        yield score("r_precision", found.r_precision, mean_share(found.r_precision))
 
 
 def _in_order(

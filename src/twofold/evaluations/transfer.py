@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from twofold.core import dist
 from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
 from twofold.core.source import Source
@@ -67,7 +68,9 @@ class Transfer:
         """A figure of each data set by each arm."""
         linear = Linear(strengths=STRENGTHS, patience=None)
         for name in self.data:
-            source, seed = open_source(name, progress=False), embedded.task.seed
+            with dist.one_before_the_others():
+                source = open_source(name, progress=False)
+            seed = embedded.task.seed
             voc = find_voc(name)
             if voc is not None:
                 several = several_classes(voc, source, seed)

@@ -42,14 +42,14 @@ def mean_average_precision(
 ) -> Estimate:
     """Mean of the classes' average precisions, with the interval of a bootstrap over the images.
 
-    A class that no image shows is left out. Where no ranking has a fault all samples are the same; then the
-    interval is Wilson's.
+    A class that no image shows is left out. Images whose scores are equal rank in random order. Where no
+    ranking has a fault all samples are the same; then the interval is Wilson's.
 
     Args:
         scores: Of each image and class.
         shown: 1 where an image shows a class, 0 where it does not, -1 where it is not to be counted.
         draws: Bootstrap samples; 0 for no interval.
-        seed: Of the samples.
+        seed: Of the samples, and of the order of equals.
 
     Raises:
         ValueError: If no image shows any class.
@@ -57,7 +57,10 @@ def mean_average_precision(
     if not (shown == 1).any():
         raise ValueError("where no image shows any class there is nothing to find")
     images = len(scores)
-    samples = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=draws)
+    random = np.random.default_rng(seed)
+    samples = random.multinomial(images, np.full(images, 1 / images), size=draws)
+    order = torch.from_numpy(random.permutation(images)).to(scores.device)
+    scores, shown = scores[order], shown[order]
     times = torch.from_numpy(np.vstack([np.ones_like(samples, shape=(1, images)), samples])).to(scores.device)
     of_classes = []
     for score, has in zip(scores.T, shown.T, strict=True):

@@ -32,10 +32,10 @@ def i_nce(loss: Float[Tensor, "*n"], candidates: int) -> Float[Tensor, "*n"]:
 def nce_losses(
     one: Float[Tensor, "n d"], other: Float[Tensor, "n d"], candidates: int, temperature: float
 ) -> Float[Tensor, " m"]:
-    """Cross-entropy of picking an image's other view by ``cosine / temperature``, in nats.
+    """Cross-entropy of picking an image's other view by ``cosine / temperature``, in nats, for each image.
 
-    Each view of an image is the query once, among the other views of its block of ``candidates`` images. The
-    last images, which fill no block, are left out.
+    Each view of an image is the query once, among the other views of its block of ``candidates`` images, and
+    the mean of both counts. The last images, which fill no block, are left out.
 
     Args:
         one: Embeddings of one view, in random order.
@@ -48,6 +48,9 @@ def nce_losses(
         block = slice(start, start + candidates)
         cosines = functional.normalize(one[block], dim=1) @ functional.normalize(other[block], dim=1).T
         own = torch.arange(candidates, device=cosines.device)
-        for logits in (cosines / temperature, cosines.T / temperature):
-            losses.append(functional.cross_entropy(logits, own, reduction="none"))
+        to_other, to_one = (
+            functional.cross_entropy(logits / temperature, own, reduction="none")
+            for logits in (cosines, cosines.T)
+        )
+        losses.append((to_other + to_one) / 2)
     return torch.cat(losses)

@@ -41,6 +41,14 @@ def mean(values: Float[Tensor, " n"]) -> Estimate:
     return Estimate(value, value - half, value + half)
 
 
+def mean_share(values: Float[Tensor, " n"]) -> Estimate:
+    """The mean of one number from 0 to 1 an image; Wilson's interval where all of them are 0, or 1."""
+    value, low, high = mean(values)
+    if value in (0.0, 1.0):
+        return wilson(len(values) if value else 0, len(values))
+    return Estimate(value, max(0.0, low), min(1.0, high))
+
+
 def averaged(estimates: Sequence[Estimate]) -> Estimate:
     """The mean of several figures of the same images: all may be too high at once, and so are the ends."""
     return Estimate(*(sum(values) / len(values) for values in zip(*estimates, strict=True)))

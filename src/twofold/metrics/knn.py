@@ -78,7 +78,7 @@ def vote(
         classes: Number of classes.
         temperature: How much a nearer neighbour counts more.
     """
-    weights = ((near.similarity - 1) / temperature).exp()
+    weights = (near.similarity / temperature).softmax(dim=1)  # as the sum says, but for a factor
     votes = weights.new_zeros(len(weights), classes)
     return votes.scatter_add_(1, labels[near.row], weights).argmax(1)
 

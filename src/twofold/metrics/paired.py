@@ -71,19 +71,31 @@ def sign_flip_p(
     return float(1 + (np.abs(sums) >= as_much).sum()) / (draws + 1)
 
 
-def permutation_p(one: Sequence[float], other: Sequence[float]) -> float:
-    """How often chance alone makes a difference of means as large, were all of one kind: exact, two-sided.
+def permutation_p(
+    one: Sequence[float], other: Sequence[float], *, draws: int = 20_000, seed: int = 0
+) -> float:
+    """How often chance alone makes a difference of means as large, were all of one kind: two-sided.
+
+    Exact where there are no more ways to deal them out than draws; else by random ones, which give no less
+    than ``1 / (draws + 1)``.
 
     Args:
         one: Figure of each seed.
         other: Of each seed of the other setting; another number of them is allowed.
+        draws: Random ways.
+        seed: Of them.
     """
     everyone, size = np.array([*one, *other]), len(one)
-    observed = abs(np.mean(one) - np.mean(other))
-    parts = [list(part) for part in itertools.combinations(range(len(everyone)), size)]
-    sums = np.array([everyone[part].sum() for part in parts])
-    found = np.abs(sums / size - (everyone.sum() - sums) / (len(everyone) - size))
-    return float((found >= observed - 10.0**-_ROUNDED).mean())
+    observed = abs(np.mean(one) - np.mean(other)) - 10.0**-_ROUNDED
+    exact = math.comb(len(everyone), size) <= draws
+    if exact:
+        dealt = everyone[np.array(list(itertools.combinations(range(len(everyone)), size)))]
+    else:
+        random = np.random.default_rng(seed)
+        dealt = random.permuted(np.tile(everyone, (draws, 1)), axis=1)[:, :size]
+    sums = dealt.sum(axis=1)
+    as_large = np.abs(sums / size - (everyone.sum() - sums) / (len(everyone) - size)) >= observed
+    return float(as_large.mean()) if exact else float(1 + as_large.sum()) / (draws + 1)
 
 
 def least_permutation_p(one: int, other: int) -> float:

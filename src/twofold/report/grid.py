@@ -36,9 +36,16 @@ _METRICS = {
     "rank": "RankMe",
     "i_nce": "I_NCE",
 }
-_PREFIXES: dict[str, Role] = {
-    "random": "random",
+_NAMED: dict[str, Role] = {
+    "pixels": "pixels",
+    "raw pixels": "pixels",
+    "random encoder": "random",
     "supervised": "supervised",
+    "supervised from scratch": "supervised",
+}
+_PREFIXES: dict[str, Role] = {
+    "random:": "random",
+    "supervised:": "supervised",
     "timm:": "public",
     "torchvision:": "public",
 }
@@ -146,8 +153,8 @@ def protocol_title(evaluation: str) -> str:
 def role(subject: str) -> Role:
     """What a subject stands for in the comparison."""
     word = subject.lower()
-    if word in ("pixels", "raw pixels"):
-        return "pixels"
+    if word in _NAMED:
+        return _NAMED[word]
     for prefix, meaning in _PREFIXES.items():
         if word.startswith(prefix):
             return meaning

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from twofold.core.evaluation import Score
-from twofold.report.grid import Grid, Role, grid
+from twofold.report.grid import Grid, Role, grid, role
 
 Answer = Literal["yes", "no", "undecided", "untested"]
 
 _MEANS = {"knn": "by k-NN", "linear": "by linear probe"}
 """The evaluations that decide."""
+
+_TASK = ("data", "fingerprint", "split", "fit_images", "judge_images")
+"""Entries of a protocol that tell on which images it was."""
 
 _FLOORS: dict[Role, str] = {"pixels": "raw pixels reach", "random": "a random encoder reaches"}
 
@@ -61,13 +64,14 @@ def judge(scores: Sequence[Score]) -> Verdict:
 
     k-NN and the linear probe decide. Each says yes where the 95% interval of the pre-trained encoder
     lies above both floors', no where it lies below one of them, else undecided; where the two
-    disagree the verdict is undecided.
+    disagree the verdict is undecided. What was judged last counts, and what else was judged on the same
+    images.
 
     Args:
-        scores: Figures of one pre-trained encoder and of the floors.
+        scores: Figures of one pre-trained encoder and of the floors, in the order in which they were made.
     """
-    table = grid([score for score in scores if score.metric == "accuracy"])
-    if not any(row.role == "trained" for row in table.rows):
+    table = grid(_of_last_task([score for score in scores if score.metric == "accuracy"]))
+    if not any(role(score.subject) == "trained" for score in scores if score.metric == "accuracy"):
         return Verdict("untested", _UNTESTED)
     trials = _trials(table)
     if not trials:
@@ -75,6 +79,16 @@ def judge(scores: Sequence[Score]) -> Verdict:
     clauses = "; ".join(trial.clause for trial in trials)
     answer, ending = _agreed([trial.answer for trial in trials])
     return Verdict(answer, f"{_OPENINGS[answer]}{clauses}{ending}")
+
+
+def _of_last_task(scores: Sequence[Score]) -> list[Score]:
+    """Those on the images on which a pre-trained encoder was judged last in a way that decides."""
+    deciding = [score for score in scores if role(score.subject) == "trained" and score.evaluation in _MEANS]
+    return [score for score in scores if deciding and _task(score) == _task(deciding[-1])]
+
+
+def _task(score: Score) -> tuple[object, ...]:
+    return tuple(score.protocol.get(entry) for entry in _TASK)
 
 
 def _agreed(answers: Sequence[Answer]) -> tuple[Answer, str]:
