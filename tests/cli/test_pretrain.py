@@ -187,6 +187,14 @@ def test_a_resumed_run_keeps_the_precision_it_was_resolved_to(bright, tmp_path, 
     assert one == other
 
 
+@pytest.mark.parametrize(
+    ("words", "flag"), [(["--epochs", "9"], "--epochs"), (["--dry-run"], "--dry-run"), (["photos"], "DATA")]
+)
+def test_what_a_run_that_goes_on_cannot_change_is_refused(words, flag, tmp_path, capsys):
+    assert main(["pretrain", *words, "--resume", str(tmp_path)]) == 2
+    assert f"{flag} and --resume do not go together" in capsys.readouterr().err
+
+
 def stopping_at(step):
     """The loop, with Ctrl-C after a step."""
     loop = pretrain.fit

@@ -221,3 +221,16 @@ def test_an_archive_that_is_cut_off_is_told_to_be_damaged(name: str, tmp_path: P
     (tmp_path / name).write_bytes(b"PK\x03\x04 half of it")
     with pytest.raises(TwofoldError, match=r"cut\.\w+ is damaged or incomplete; copy or download it again"):
         opened(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_that_cannot_be_unpacked_within_bounds_are_skipped(kind: int, zipped, opened: Open) -> None:
+    """What they declare is no bound to zipfile: 81 bytes became 60 MiB."""
+    path = zipped(["1.png", "2.png"])
+    content = zipfile.ZipFile(path).read("1.png")
+    with zipfile.ZipFile(path, "a", kind) as file:
+        file.writestr("3.png", content)
+    source = opened(path)
+    assert len(source.splits["train"]) == 2
+    [(name, reason)] = source.skipped
+    assert name == "3.png" and "pack it by deflate" in reason

@@ -435,3 +435,24 @@ def test_a_killed_pack_leaves_no_half_valid_cache(
     fill(root, ["train/dog/500.png"], start=500)
     opened(root)
     assert not left.exists()
+
+
+def test_images_whose_disk_failed_are_tried_again(
+    tmp_path: Path, photograph: Callable[..., np.ndarray], opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        Image.fromarray(photograph(number)).save(tmp_path / f"{number}.png")
+    read = Path.read_bytes
+
+    def failing(path: Path) -> bytes:
+        if path.name == "2.png":
+            raise OSError(5, "Input/output error")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", failing)
+    first = opened(tmp_path)
+    assert len(first.splits["train"]) == 3
+    assert first.skipped == (("2.png", "cannot be read now: Input/output error"),)
+    assert opened(tmp_path).fingerprint == first.fingerprint
+    monkeypatch.undo()
+    assert len(opened(tmp_path).splits["train"]) == 4

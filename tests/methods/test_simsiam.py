@@ -78,9 +78,10 @@ def test_what_is_predicted_gets_no_gradient() -> None:
         assert not any(p.grad.any() for p in network.parameters())
 
 
-def test_only_the_predictor_keeps_its_rate_and_everything_is_decayed() -> None:
+@pytest.mark.parametrize("warmup", [0.0, 0.5])
+def test_only_the_predictor_keeps_its_rate_and_everything_is_decayed(warmup: float) -> None:
     method = make()
-    spec = OptimizerSpec(lr=0.1, weight_decay=1e-4, warmup=0.0)
+    spec = OptimizerSpec(lr=0.1, weight_decay=1e-4, warmup=warmup)
     optimizer = make_optimizer(spec, method.param_groups())
     rest, predictor = optimizer.param_groups
     assert {id(p) for p in predictor["params"]} == {id(p) for p in method.predictor.parameters()}

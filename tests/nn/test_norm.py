@@ -7,6 +7,7 @@ from torch import nn
 
 import norm_cases
 from processes import in_processes
+from twofold.core import dist
 from twofold.core.errors import UsageError
 from twofold.nn.norm import GroupedBatchNorm, split
 
@@ -74,3 +75,9 @@ def test_running_statistics_can_be_made_equal() -> None:
     first, second = in_processes(2, norm_cases.running_means_after_averaging)
     assert torch.equal(first, second)
     torch.testing.assert_close(first, 0.1 * (norm_cases.batch().mean(dim=(0, 2, 3)) + 0.5))
+
+
+def test_parts_that_do_not_divide_among_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dist, "world_size", lambda: 3)
+    with pytest.raises(UsageError, match=r"8 parts .* do not divide among 3 processes: give --bn-splits 6"):
+        split(nn.Sequential(nn.BatchNorm1d(3)), 8)

@@ -168,3 +168,22 @@ def test_a_few_bytes_that_stand_for_more_than_memory_are_refused(bomb, tmp_path)
     assert path.stat().st_size < 10_000
     with pytest.raises(TwofoldError, match=r"last\.ckpt is not a readable checkpoint"):
         load_checkpoint(path)
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), RuntimeError("can't allocate memory")])
+def test_a_checkpoint_that_cannot_be_read_now_is_not_replaced_by_an_older_one(error, tmp_path, monkeypatch):
+    """A disk that fails for a moment, or too little memory, is no damage."""
+    keep_checkpoint(tmp_path, {**STATE, "step": 6})
+    keep_checkpoint(tmp_path, STATE)
+    load = torch.load
+
+    def failing(path, **how):
+        if path.name == "last.ckpt":
+            raise error
+        return load(path, **how)
+
+    monkeypatch.setattr(torch, "load", failing)
+    with pytest.raises(type(error), match=str(error.args[-1])):
+        newest_checkpoint(tmp_path, print)
+    monkeypatch.undo()
+    assert newest_checkpoint(tmp_path, print)["step"] == 7

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import tiny
 from twofold.core.batch import Step
+from twofold.core.method import Method
+from twofold.nn.bank import Partition
 from twofold.train.not_finite import is_finite, not_finite
 from twofold.train.statistics import Statistics
 
@@ -74,3 +77,15 @@ def test_statistics_and_random_numbers_go_back_to_what_they_were(name):
     statistics.restore()
     assert all(torch.equal(value, before[key]) for key, value in method.state_dict().items())
     assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_a_constant_that_is_not_estimated_yet_is_no_failure():
+    """Z of noise-contrastive estimation begins at minus infinity, and stays there where it is not used."""
+    method = Method()
+    method.partition, method.weight = Partition(), nn.Parameter(torch.ones(2))
+    assert is_finite(method)
+    method.partition.log_z.fill_(torch.inf)
+    assert not is_finite(method)
+    method.partition.log_z.fill_(0.0)
+    method.weight.data[0] = torch.nan
+    assert not is_finite(method)

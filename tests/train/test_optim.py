@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from twofold.core.batch import Progress
+from twofold.train.loop import _load
 from twofold.train.optim import OptimizerSpec, make_optimizer, schedule, set_rates
 
 
@@ -85,7 +86,7 @@ def test_the_schedule_rises_then_falls_to_nothing():
 def test_a_group_may_keep_its_rate_and_be_left_undecayed():
     spec = OptimizerSpec(lr=0.5, weight_decay=0.1, warmup=0.0)
     one, two = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2))
-    kept = {"params": [two], "lr_scale": lambda p: 1 / schedule(spec, p), "weight_decay_scale": 0.0}
+    kept = {"params": [two], "scheduled": False, "weight_decay_scale": 0.0}
     optimizer = make_optimizer(spec, [{"params": [one]}, kept])
     set_rates(optimizer, spec, Progress(50, 100, 0, 1))
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.25)
@@ -115,3 +116,25 @@ def test_the_cosine_ends_at_its_floor():
     spec = OptimizerSpec(floor=1e-3, warmup=0.0)
     assert schedule(spec, Progress(0, 10**6, 0, 1)) == pytest.approx(1)
     assert schedule(spec, Progress(10**6 - 1, 10**6, 0, 1)) == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_going_on_copies_no_method_with_the_functions_of_its_groups():
+    class Heavy:
+        copies = 0
+
+        def __deepcopy__(self, memo):
+            Heavy.copies += 1
+            return self
+
+        def scale(self, progress):
+            return 0.5
+
+    heavy = Heavy()
+    groups = [{"params": [nn.Parameter(torch.ones(2))], "weight_decay_scale": heavy.scale}]
+    optimizer = make_optimizer(OptimizerSpec(optimizer="adamw"), groups)
+    optimizer.param_groups[0]["params"][0].grad = torch.ones(2)
+    optimizer.step()
+    state = {"state": optimizer.state_dict()["state"]}
+    _load(optimizer, state)
+    assert Heavy.copies == 0
+    assert optimizer.param_groups[0]["weight_decay_scale"] == heavy.scale

@@ -392,3 +392,104 @@ def test_one_image_is_too_few(folder):
 def test_not_even_one_thread_is_a_misuse():
     with pytest.raises(UsageError, match="1 or more"):
         Engine.start(threads=0)
+
+
+class Poisoning(Silent):
+    """Makes a weight infinite after a step, as a gradient would that is no number."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+        super().__init__()
+        taken = pretrain.fit
+
+        def fit(training, watch):
+            def poisoned(progress, *about):
+                if progress.step == step:
+                    next(training.method.encoder.parameters()).data[0] = torch.inf
+                watch(progress, *about)
+
+            taken(training, poisoned)
+
+        monkeypatch.setattr(pretrain, "fit", fit)
+
+
+@pytest.mark.parametrize("step", [6, 12])
+def test_infinite_weights_are_not_kept_even_at_the_end(step, folder, tmp_path, monkeypatch):
+    show = Poisoning(monkeypatch, step)
+    with pytest.raises(TwofoldError, match=f"the weights became infinite by step {step}") as told:
+        begin(folder, tmp_path, show, request(), checkpoint_minutes=0.0)
+    (run,) = tmp_path.iterdir()
+    assert load_checkpoint(run / "last.ckpt")["step"] == step - 1
+    assert f"--init {run / 'last.ckpt'}" in told.value.__notes__[0]
+    assert not (run / "encoder.safetensors").exists()
+
+
+def test_a_run_goes_on_without_the_one_that_it_started_from(folder, tmp_path):
+    parent = begin(folder, tmp_path / "parent", Silent(), request(epochs=1.0, seed=11))
+    engine, opened = Engine.start("fp32", threads=1), {"data": str(folder)}
+    source = open_source(**opened, progress=False)
+    init = str(parent.path / "last.ckpt")
+    with pytest.raises(Stopped):
+        child = prepare(request(), source, opened, engine=engine, init=init, show=Silent())
+        start(child, tmp_path / "child", Silent(stop_at=5))
+    shutil.rmtree(parent.path)
+    (run,) = (tmp_path / "child").iterdir()
+    resume(RunFolder.open(run), source, engine, Silent())
+    assert load_checkpoint(run / "last.ckpt")["step"] == 12
+
+
+def test_a_warm_start_of_another_build_is_refused_and_of_the_same_is_one(folder, tmp_path):
+    from twofold.train.prepare import build
+
+    engine, opened = Engine.start("fp32", threads=1), {"data": str(folder)}
+    source = open_source(**opened, progress=False)
+    small = {"arguments": {"negatives": 4}}
+    parents = {
+        name: begin(folder, tmp_path, Silent(), request(name, epochs=1.0, **changes))
+        for name, changes in (("simclr", {}), ("cmc", small))
+    }
+    asked = request("cmc", **small)
+    with pytest.raises(UsageError, match="cmc learns an encoder of another build"):
+        prepared = prepare(
+            asked, source, opened, engine=engine, init=str(parents["simclr"].path), show=Silent()
+        )
+        build(prepared.run, source.splits["train"], engine)
+    prepared = prepare(asked, source, opened, engine=engine, init=str(parents["cmc"].path), show=Silent())
+    encoder = build(prepared.run, source.splits["train"], engine).method.encoder.state_dict()
+    wanted = load_encoder(parents["cmc"].path / "encoder.safetensors").state_dict()
+    assert all(torch.equal(encoder[name], value) for name, value in wanted.items())
+
+
+def test_a_method_of_another_revision_is_told(folder, tmp_path, monkeypatch):
+    with pytest.raises(Stopped):
+        begin(folder, tmp_path, Silent(stop_at=5), request())
+    (run,) = tmp_path.iterdir()
+    monkeypatch.setattr(registry.find("methods", "simclr"), "revision", 2)
+    show = Silent()
+    source = open_source(str(folder), progress=False)
+    resume(RunFolder.open(run), source, Engine.start("fp32", threads=1), show)
+    assert any(
+        "revision of simclr was 1 and is now 2: the resumed run is not bit-exact" in n for n in show.notes
+    )
+    assert RunFolder.open(run).spec["inexact"][0]["step"] == 5
+
+
+def test_skipped_files_may_have_names_that_are_no_text(folder, tmp_path):
+    place = tmp_path / "images"
+    shutil.copytree(folder, place)
+    Path(os.fsdecode(os.fsencode(place) + b"/caf\xe9.png")).write_bytes(b"no image")
+    run = begin(place, tmp_path / "runs", Silent(), request(epochs=0.2))
+    assert b"caf\xe9.png\t" in (run.path / "skipped.txt").read_bytes()
+
+
+def test_a_finished_run_is_not_asked_to_go_on(folder, tmp_path):
+    run = begin(folder, tmp_path, Silent(), request(epochs=0.2))
+    with pytest.raises(TwofoldError, match=f"judge it with: twofold evaluate {run.path}"):
+        begin(folder, tmp_path, Silent(), request(epochs=0.2))
+
+
+def test_where_the_machine_has_no_preset_of_its_own_the_small_one_is_taken(folder, monkeypatch):
+    """A GPU and small images ask for ``cifar10``, which PixPro does not have; plain SGD collapses there."""
+    source = open_source(str(folder), progress=False)
+    resolved = resolve(Request(method="pixpro", encoder="resnet18_w4"), source, 40, accelerator=True)
+    small = registry.find("methods", "pixpro").presets["small"]
+    assert resolved.optimizer.optimizer == small["optimizer"]

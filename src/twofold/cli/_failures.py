@@ -3,9 +3,10 @@
 import errno
 from collections.abc import Iterator
 
+from twofold.core.errors import is_out_of_memory
+
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
 def told(error: BaseException) -> str | None:
@@ -15,8 +16,11 @@ def told(error: BaseException) -> str | None:
         error: As it arrived; libraries wrap what the system said in errors of their own.
     """
     for cause in _causes(error):
-        sentence = _memory(cause) or _file(cause)
-        if sentence:
+        if is_out_of_memory(cause):
+            return (
+                "out of memory: give a smaller --batch-size, --view-size or --encoder, or end other programs"
+            )
+        if sentence := _file(cause):
             return sentence
     return None
 
@@ -29,14 +33,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         yield following
         seen.append(following)
         following = following.__cause__ or following.__context__
-
-
-def _memory(error: BaseException) -> str | None:
-    lacking = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM)
-    by_torch = isinstance(error, RuntimeError) and any(part in str(error).lower() for part in _NO_MEMORY)
-    if lacking or by_torch:
-        return "out of memory: give a smaller --batch-size, --view-size or --encoder, or end other programs"
-    return None
 
 
 def _file(error: BaseException) -> str | None:

@@ -47,7 +47,7 @@ class LiveShow:
 
     def note(self, text: str) -> None:
         """One line above the bar."""
-        self._bar.console.print(text)
+        self._bar.console.print(text, markup=False)
 
     def step(self, progress: "Progress", figures: Callable[[], dict[str, float]]) -> None:
         """Moves the bar, some times a second; without a terminal prints a line each twentieth of the way."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SUMMARY = "learn an encoder from images, without labels"
 
+_WITH_RESUME = {"resume", "devices", "threads", "checkpoint_minutes", "track"}
+"""What may be said of a run that goes on."""
+
 
 def parser(words: list[str]) -> "ArgumentParser":
     """Flags of the training and of the method that the words name."""
@@ -141,6 +144,11 @@ def _resume(args: "Namespace") -> int:
     from twofold.train.interrupts import Stopped
     from twofold.train.pretrain import resume
 
+    given = {name for name, value in vars(args.given).items() if value is not None}
+    decided = sorted(given - _WITH_RESUME)
+    if decided:
+        flag = "DATA" if decided[0] == "data" else f"--{decided[0].replace('_', '-')}"
+        raise UsageError(f"{flag} and --resume do not go together: a run goes on as it began")
     folder, minutes = RunFolder.open(Path(args.resume)), _checkpoint_minutes(args)
     compiled = folder.spec.get("compiled", False)
     engine = Engine.start(folder.run.precision, threads=args.threads, compiled=compiled)  # type: ignore[arg-type]

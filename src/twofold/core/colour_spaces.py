@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from twofold.core.precision import full_precision
+
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601)."""
 
@@ -31,6 +33,7 @@ LAB_MEAN, LAB_STD = (50.0, 6.025, -6.690), (50.0, 92.208, 101.168)
 """They take L, a, b of all sRGB colours to [-1, 1]."""
 
 
+@full_precision
 def convert(images: Float[Tensor, "n 3 h w"], space: Space) -> Float[Tensor, "n 3 h w"]:
     """RGB becomes another space of three channels, each scaled so that all RGB colours give [0, 1].
 
@@ -39,7 +42,7 @@ def convert(images: Float[Tensor, "n 3 h w"], space: Space) -> Float[Tensor, "n 
     0.5 sees what CMC's saw. ``hsv``: hue as a share of a turn (0 for grays), saturation, value. The
     others: luma (ITU-R BT.601), then two colour differences ``d`` of greatest value ``m``, as ``0.5 + d /
     (2 m)``. So scaled, ``ycbcr`` and ``yuv`` are the same up to the rounding of their published weights,
-    and ``ydbdr`` has the second difference of opposite sign.
+    and ``ydbdr`` has the second difference of opposite sign. Differences of near numbers need full precision.
 
     Args:
         images: Red, green and blue in [0, 1].

@@ -61,7 +61,7 @@ def joined() -> Iterator[None]:
         _torn = True
         if not _first_to_tell():
             raise ToldElsewhere from error
-        if not _is_of_a_lost_peer(error):
+        if not is_of_a_lost_peer(error):
             raise
         if LAUNCHED in os.environ:
             raise ToldElsewhere from error
@@ -72,6 +72,12 @@ def joined() -> Iterator[None]:
 def is_torn() -> bool:
     """Whether this process was one of several until an error ended that."""
     return _torn
+
+
+def is_of_a_lost_peer(error: BaseException) -> bool:
+    """Whether another process ended, as gloo and NCCL say it."""
+    told = str(error)
+    return isinstance(error, RuntimeError) and ("peer" in told or "remote process" in told)
 
 
 def join(own: Seat) -> None:
@@ -109,6 +115,11 @@ def anyone(flag: bool) -> bool:
     votes = torch.tensor(int(flag))
     torch_dist.all_reduce(votes, op=torch_dist.ReduceOp.MAX)
     return bool(votes)
+
+
+def wait_for_all() -> None:
+    """Returns once all processes are here."""
+    anyone(False)
 
 
 def from_first(number: float) -> float:
@@ -212,12 +223,6 @@ def _first_to_tell() -> bool:
         return times == 1
     except RuntimeError:
         return False
-
-
-def _is_of_a_lost_peer(error: BaseException) -> bool:
-    """What gloo and NCCL say of it."""
-    told = str(error)
-    return isinstance(error, RuntimeError) and ("peer" in told or "remote process" in told)
 
 
 def _started() -> bool:

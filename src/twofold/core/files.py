@@ -33,9 +33,9 @@ def write_aside(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces the file's text in one step."""
+    """Replaces the file's text in one step; bytes in names of files that are no UTF-8 stay as they are."""
     with write_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+        aside.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def sync(path: Path) -> None:

@@ -85,8 +85,8 @@ class Method(nn.Module):
     def param_groups(self) -> list[dict[str, Any]]:
         """Parameter groups for the optimiser; only parameters that should move.
 
-        A group may carry ``lr_scale`` and ``weight_decay_scale``: numbers, or functions of a
-        ``Progress`` (SimSiam's predictor keeps its rate: a function that undoes the schedule).
+        A group may carry ``lr_scale`` and ``weight_decay_scale``: numbers, or functions of a ``Progress``;
+        and ``scheduled: False``, which keeps the highest rate (SimSiam's predictor).
         """
         return [{"params": [p for p in self.parameters() if p.requires_grad]}]
 

@@ -49,6 +49,12 @@ def seat(environment: Mapping[str, str] = os.environ) -> Seat | None:
     return found if found.size > 1 else None
 
 
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    return len(allowed)
+
+
 def is_first() -> bool:
     """Whether this process speaks for all."""
     own = seat()

@@ -92,9 +92,15 @@ class RunFolder:
         """
         same = sorted(path.parent for path in out.glob(f"*-{run.key}/spec.json"))
         if same:
+            finished = (same[0] / "encoder.safetensors").is_file()
+            on = (
+                f"judge it with: twofold evaluate {same[0]}"
+                if finished
+                else f"go on with: twofold pretrain --resume {same[0]}"
+            )
             raise TwofoldError(
                 f"this very run exists already: {same[0]} (same method, data, settings and seed); "
-                f"go on with: twofold pretrain --resume {same[0]}, choose another --seed, or delete it"
+                f"{on}, choose another --seed, or delete it"
             )
         folder = cls(out / run.folder_name)
         spec = {**asdict(run), "key": run.key, **about}

@@ -25,7 +25,9 @@ _LARGEST_MEMBER = 1 << 30  # bytes of one image file
 _LARGEST_RATIO = 200  # what one packed byte may become, beyond which it is taken for a bomb
 _SMALL = 64 << 20  # bytes; below this no ratio is suspicious
 
-_QUICK = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_BOUNDED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""What can be unpacked up to the length that is declared, and no further; ``zipfile`` bounds no others."""
+
 _UNPACKERS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZ": bz2.open,
@@ -46,6 +48,11 @@ def lister_for(path: Path) -> Callable[[Path], Listing] | None:
 def is_bomb(unpacked: int, packed: int) -> bool:
     """Whether so many bytes in so few are no data but an attack."""
     return unpacked > max(_SMALL, _LARGEST_RATIO * packed)
+
+
+def is_bounded(member: zipfile.ZipInfo) -> bool:
+    """Whether no more is unpacked than is declared."""
+    return member.compress_type in _BOUNDED
 
 
 def list_zip(path: Path) -> Listing:
@@ -70,7 +77,11 @@ def list_zip(path: Path) -> Listing:
             raise BrokenImage(
                 f"refused: {readable(member.file_size)} unpacked looks like a decompression bomb"
             )
-        return _unpacked(member, file, lock) if member.compress_type in _QUICK else archive.read(member)
+        if not is_bounded(member):
+            raise BrokenImage(
+                "refused: packed by a method that cannot be unpacked safely; pack it by deflate"
+            )
+        return _unpacked(member, file, lock)
 
     def close() -> None:
         file.close()

@@ -13,12 +13,13 @@ from jaxtyping import Shaped
 
 from twofold.core.errors import TwofoldError
 from twofold.core.files import write_aside
+from twofold.core.processes import seat
 from twofold.data.decode import Settings
 from twofold.data.layout import suffix_of
 from twofold.data.listing import Listing, Origin, digest
 from twofold.data.picture import UNRECOGNISED
 from twofold.data.screen import Screen, readable
-from twofold.data.segment import Filled, Kind, Work, average_length, fill
+from twofold.data.segment import UNREAD, Filled, Kind, Work, average_length, fill
 from twofold.data.store import ROW, Broken, Index, Segment, Store, open_store, remove_abandoned, touch
 
 _RAW_LIMIT = 4 << 30  # bytes; beyond it images are kept as JPEG
@@ -37,7 +38,7 @@ def pack(origin: Origin, settings: Settings, cache: Path, screen: Screen) -> Sto
     """
     folder = cache / "stores" / f"{origin.name}-{_key(origin, settings)}"
     store = open_store(folder)
-    if store is not None and store.index.stamp == origin.stamp:
+    if store is not None and store.index.stamp == origin.stamp and not _to_try_again(store.index):
         touch(folder)
         return store
     with closing(origin.listing()) as listing, warnings.catch_warnings(), _told_where(folder):
@@ -52,6 +53,17 @@ def pack(origin: Origin, settings: Settings, cache: Path, screen: Screen) -> Sto
     fresh = open_store(folder)
     assert fresh is not None, f"{folder} was written just now"
     return fresh
+
+
+def _unread(one: Broken) -> bool:
+    """Whether its disk failed, not the image."""
+    return one.reason.startswith(UNREAD)
+
+
+def _to_try_again(index: Index) -> bool:
+    """Whether images could not be read the last time; one process of a machine tries, the others see them."""
+    own = seat()
+    return (own is None or own.local_rank == 0) and any(map(_unread, index.broken))
 
 
 @contextmanager
@@ -82,7 +94,9 @@ def _bring_up_to_date(folder: Path, store: Store | None, task: _Task) -> None:
     keys = list(zip(task.listing.paths, task.listing.stamps, strict=True))
     old = None if store is None else _worth_keeping(store.index, keys)
     known = {} if old is None else dict(zip(_keys_of(old), range(len(old.rows)), strict=True))
-    failed = {} if old is None else {(one.path, one.stamp): one.reason for one in old.broken}
+    failed = (
+        {} if old is None else {(one.path, one.stamp): one.reason for one in old.broken if not _unread(one)}
+    )
     todo = [item for item, key in enumerate(keys) if key not in known and key not in failed]
 
     segments = [] if old is None else list(old.segments)
@@ -98,7 +112,10 @@ def _bring_up_to_date(folder: Path, store: Store | None, task: _Task) -> None:
             filled = fill(aside, work, todo, task.screen)
             broken |= filled.broken
             _refuse_if_unusable(task, broken, len(keys))
-        segments.append(Segment(file.name, work.kind, filled.length))
+        if filled.rows:
+            segments.append(Segment(file.name, work.kind, filled.length))
+        else:
+            file.unlink()
     if task.settings.value_range is None and old is not None and _outgrown(filled, old):
         task.screen.say("new images have values beyond the range of the old ones: all are decoded again")
         _bring_up_to_date(folder, None, task)

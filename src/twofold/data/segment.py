@@ -19,6 +19,9 @@ from twofold.data.threads import worker_count
 
 Kind = Literal["raw", "jpeg"]
 
+UNREAD = "cannot be read now"
+"""Begins the reason of what its disk did not give: it is tried again."""
+
 _QUALITY = 95
 _CHUNK = 64  # images a task: decoding a single one of 32 x 32 pixels costs less than handing it over
 _BUFFER = 1 << 20
@@ -157,6 +160,8 @@ def _outcome(work: Work, item: int) -> _Outcome:
         content = work.listing.read(item)
     except BrokenImage as error:
         return str(error)
+    except OSError as error:
+        return f"{UNREAD}: {error.strerror or error or type(error).__name__}"
     except Exception as error:  # file systems, archives and foreign sources fail in their own ways
         return f"cannot be read: {error or type(error).__name__}"
     try:

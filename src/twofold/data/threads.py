@@ -1,9 +1,8 @@
 """How many threads decode: the decoders release the interpreter's lock."""
 
-import os
+from twofold.core.processes import usable_cores
 
 
 def worker_count() -> int:
     """One a core that this process may use, 32 at most."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    return min(32, len(allowed))
+    return min(32, usable_cores())

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 from twofold.core.errors import TwofoldError
+from twofold.data.archives import is_bounded
 
 Place = Path | zipfile.Path
 
@@ -95,6 +96,8 @@ def _objects(root: Place, image: str) -> dict[str, bool]:
 
 
 def _read(file: Place) -> bytes:
+    if isinstance(file, zipfile.Path) and not is_bounded(file.root.getinfo(file.at)):
+        raise TwofoldError(f"{file} is refused: pack it by deflate, which can be unpacked safely")
     try:
         with file.open("rb") as stream:
             content: bytes = stream.read(_LARGEST + 1)

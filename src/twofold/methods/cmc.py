@@ -58,6 +58,7 @@ class CMC(Method):
     """
 
     banks: Any
+    revision: ClassVar[int] = 2
     views = CROP_AND_FLIP
     later = ("hidden", "hardness")
     presets: ClassVar = {

@@ -72,6 +72,7 @@ class MoCoV1(Method):
             "momentum": 0.99,
             "queue": 4096,
             "recipe": recipes.B_CIFAR,
+            "encoder": "resnet18",
             "optimizer": "sgd",
             "lr": 0.03,
             "weight_decay": 5e-4,

@@ -72,6 +72,7 @@ class MoCoV2(Method):
             "queue": 32768,
             "dim": 256,
             "symmetric": True,
+            "encoder": "resnet18",
             "optimizer": "sgd",
             "lr": 0.3,
             "weight_decay": 1e-4,

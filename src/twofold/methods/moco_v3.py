@@ -79,6 +79,7 @@ class MoCoV3(Method):
         "cifar10": {
             "temperature": 0.2,
             "recipe": recipes.D_CIFAR,
+            "encoder": "resnet18",
             "optimizer": "lars_out",
             "lr": 0.3,
             "weight_decay": 1e-6,

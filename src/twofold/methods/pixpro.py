@@ -36,8 +36,8 @@ class PixPro(Method):
             of its own; 0 for none. With 1 the features serve classification too.
 
     Traps:
-        - Pairs are found in the coordinates of the image, in pixels: coordinates as shares of the sides
-          are stretched where an image is not square.
+        - Pairs are found in the coordinates of the image, as shares of its sides: where it is not square,
+          distances along its longer side count less.
         - Similarities are cut off at 0 before they are raised to gamma.
         - Images whose views do not overlap give nothing, and stay in the mean over the batch.
         - What is propagated is the online branch alone, and its result is brought to unit length.

@@ -1,6 +1,5 @@
 """SimSiam: predict the other view's embedding; what is predicted gets no gradient."""
 
-import math
 from typing import Any, ClassVar
 
 import torch
@@ -35,8 +34,7 @@ class SimSiam(Method):
           not tell: it falls to -1. The std on the training bar tells: it falls to 0.
         - The output of the projector is normalised and has neither scale nor offset; that of the predictor
           is not normalised. With batch norm there the training is unstable.
-        - The predictor keeps its learning rate while that of the rest follows the cosine. A schedule other
-          than the cosine without warm-up is undone only roughly.
+        - The predictor keeps the highest learning rate while that of the rest follows the schedule.
         - Everything is decayed, biases and norms as well.
 
     Published:
@@ -47,6 +45,7 @@ class SimSiam(Method):
         - CIFAR-10, linear, ResNet-18, 800 epochs: 91.8
     """
 
+    revision: ClassVar[int] = 2
     views = recipes.B
     small_views = True
     presets: ClassVar = {
@@ -116,13 +115,8 @@ class SimSiam(Method):
     def param_groups(self) -> list[dict[str, Any]]:
         """The predictor apart, whose rate does not fall (section 4.2)."""
         rest = moving(self.encoder, self.projector)
-        return [{"params": rest}, {"params": moving(self.predictor), "lr_scale": _undo_cosine}]
+        return [{"params": rest}, {"params": moving(self.predictor), "scheduled": False}]
 
     def parts(self) -> dict[str, nn.Module]:
         """The projection MLP and the predictor h."""
         return {"projector": self.projector, "predictor": self.predictor}
-
-
-def _undo_cosine(progress: Progress) -> float:
-    """What the cosine has taken of the rate, given back."""
-    return 2 / (1 + math.cos(math.pi * progress.fraction))

@@ -35,7 +35,7 @@ class SupCon(Method):
     Traps:
         - The mean over positives stands outside the logarithm (L_out). Inside, it gives smaller weight to
           hard positives and is worse by far.
-        - The released code multiplies the loss by tau / 0.07. Here it is not; the rates of the presets are.
+        - The released code multiplies the loss by tau / 0.07, which its rates are made for. Here it is not.
         - An anchor is neither its own positive nor its own negative; an image without a label has no
           positive but its other view.
         - Positives are looked for among the images of all processes.
@@ -63,6 +63,7 @@ class SupCon(Method):
         "cifar10": {
             "temperature": 0.2,
             "dim": 256,
+            "encoder": "resnet18",
             "optimizer": "sgd",
             "lr": 0.4,
             "weight_decay": 1e-5,

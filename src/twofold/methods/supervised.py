@@ -69,6 +69,7 @@ class Supervised(Method):
         },
         "cifar10": {
             "recipe": _MOVED,
+            "encoder": "resnet18",
             "optimizer": "sgd",
             "lr": 0.2,
             "weight_decay": 5e-4,

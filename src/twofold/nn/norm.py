@@ -28,10 +28,19 @@ def synchronise(module: nn.Module) -> None:
 def split(module: nn.Module, groups: int) -> None:
     """Makes every batch norm inside a module see one of ``groups`` parts of the whole batch.
 
-    It is what ``groups`` devices with a batch norm each do. Several processes share the groups among
-    them, at least one each.
+    It is what ``groups`` devices with a batch norm each do. Several processes share the groups among them; a
+    single group of each is its own.
+
+    Raises:
+        UsageError: If they do not divide among the processes.
     """
-    own = max(1, groups // dist.world_size())
+    processes = dist.world_size()
+    if groups > 1 and groups % processes:
+        raise UsageError(
+            f"{groups} parts of the batch, each with its own batch norm, do not divide among {processes} "
+            f"processes: give --bn-splits {max(1, groups // processes) * processes}"
+        )
+    own = max(1, groups // processes)
     if own > 1:
         _replace(module, lambda norm: GroupedBatchNorm(norm, own))
 

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from twofold.core.errors import TwofoldError
+from twofold.core import dist
+from twofold.core.errors import TwofoldError, is_out_of_memory
 from twofold.core.files import sync, write_aside
 
 LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
@@ -33,10 +34,11 @@ def keep_checkpoint(folder: Path, state: dict[str, Any]) -> None:
 def newest_checkpoint(folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
     """The state of a run folder's last checkpoint; of the previous one where the last is damaged.
 
-    In that case the previous one takes the place of the damaged file, and that is told.
+    In that case the first process puts the previous one in the place of the damaged file, and tells it.
 
     Raises:
         TwofoldError: If there is none, or no whole one.
+        OSError: If the disk, and not the file, fails: nothing is replaced then.
     """
     last, previous = folder / LAST, folder / PREVIOUS
     if last.is_file():
@@ -52,8 +54,9 @@ def newest_checkpoint(folder: Path, tell: Callable[[str], None]) -> dict[str, An
         state = load_checkpoint(previous)
     except TwofoldError as error:
         raise TwofoldError(f"{damage}, and {error}: start the run again") from None
-    previous.replace(last)
-    sync(folder)
+    if dist.rank() == 0:
+        previous.replace(last)
+        sync(folder)
     tell(f"{damage}: going on from the checkpoint before it, of step {state['step']}")
     return state
 
@@ -70,6 +73,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         TwofoldError: If the file is missing, damaged or not a checkpoint.
+        OSError: If it cannot be read now.
     """
     if not path.is_file():
         raise TwofoldError(
@@ -80,7 +84,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         state: dict[str, Any] = content["state"]
         _refuse_bomb(state, path.stat().st_size)
         whole = content["digest"] == digest(state)
+    except OSError:
+        raise
     except Exception as error:  # hostile and damaged files fail in their own ways
+        if is_out_of_memory(error):
+            raise
         raise TwofoldError(f"{path} is not a readable checkpoint ({type(error).__name__})") from error
     if not whole:
         raise TwofoldError(f"{path} is damaged: its contents do not match its checksum")

@@ -1,7 +1,6 @@
 """Devices, precision, threads, memory and seeds: plain PyTorch."""
 
 import ctypes
-import os
 import random
 import sys
 from contextlib import AbstractContextManager, ExitStack
@@ -16,7 +15,7 @@ from torch import nn
 from twofold.core import dist
 from twofold.core.errors import UsageError
 from twofold.core.precision import multiplies_bf16
-from twofold.core.processes import Seat, seat
+from twofold.core.processes import Seat, seat, usable_cores
 from twofold.nn.encoder import Encoder
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -67,7 +66,7 @@ class Engine:
         resolved = fast_precision(place) if precision == "auto" else precision
         if dist.anyone(resolved == "fp32"):
             resolved = "fp32"
-        cores = len(os.sched_getaffinity(0)) // (own.local_size if own else 1)
+        cores = usable_cores() // (own.local_size if own else 1)
         count = threads or max(1, cores)
         torch.set_num_threads(count)
         keep_freed_memory()
@@ -114,7 +113,7 @@ def _own_gpu(own: Seat | None) -> str:
 def fast_precision(device: torch.device) -> Literal["fp32", "bf16"]:
     """bf16 where the processor multiplies it in hardware (AMX, AVX512-BF16, tensor cores)."""
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if multiplies_bf16() else "fp32"
 
 

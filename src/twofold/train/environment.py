@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from twofold.core import dist
+from twofold.core import dist, registry
 from twofold.train.engine import Engine
 from twofold.train.resolve import Resolved
 from twofold.views.kernel import renderer
@@ -50,12 +50,22 @@ def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
         now: The environment of this process.
     """
     began = {"processes": 1, "compiled": False, **recorded}  # what older runs do not tell
-    names = ("processes", "threads", "compiled", "torch", "processor", "renderer")
+    names = ("processes", "threads", "compiled", "device", "torch", "timm", "processor", "renderer")
     return [
         f"{name} was {began.get(name)} and is now {now[name]}"
         for name in names
         if began.get(name) != now[name]
     ]
+
+
+def revised(method: dict[str, Any]) -> list[str]:
+    """The same, of what the method itself computes.
+
+    Args:
+        method: Its name and revision, as the run tells them.
+    """
+    began, now = method["revision"], registry.find("methods", method["name"]).revision
+    return [f"revision of {method['name']} was {began} and is now {now}"] if began != now else []
 
 
 def processor() -> str:

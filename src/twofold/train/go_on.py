@@ -4,17 +4,19 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from twofold.core import dist
 from twofold.core.run import RunFolder
 from twofold.train.checkpoint import LAST, keep_checkpoint
 from twofold.train.loop import Training
-from twofold.train.not_finite import NotFinite, is_finite
+from twofold.train.not_finite import Diverged, NotFinite, is_finite
 
 
 @contextmanager
 def told_how_to_go_on(training: Training, folder: RunFolder) -> Iterator[None]:
     """Adds a note to whatever ends the training: the command that goes on from what is kept.
 
-    The state before a step whose loss is not finite becomes the last checkpoint, where it is itself finite.
+    The state before a step whose loss is not finite becomes the last checkpoint, where it is itself finite;
+    all processes wait for that.
 
     Args:
         training: What is trained in the block.
@@ -24,9 +26,13 @@ def told_how_to_go_on(training: Training, folder: RunFolder) -> Iterator[None]:
         yield
     except NotFinite as error:
         if training.step > 0:
-            if is_finite(training.method):
+            if dist.rank() == 0 and is_finite(training.method) and (folder.path / "spec.json").is_file():
                 keep_checkpoint(folder.path, training.state_dict())
+            dist.wait_for_all()
             error.add_note(_otherwise(folder))
+        raise
+    except Diverged as error:
+        error.add_note(_otherwise(folder))
         raise
     except BaseException as error:
         if training.step > 0 and (folder.path / "spec.json").is_file():

@@ -67,7 +67,7 @@ class Training:
     def load_state_dict(self, state: dict[str, object]) -> None:
         """Goes back to what ``state_dict`` returned."""
         self.method.load_state_dict(state["method"])  # type: ignore[arg-type]
-        self.optimizer.load_state_dict(_with_groups(state["optimizer"], self.optimizer))
+        _load(self.optimizer, state["optimizer"])
         self.step = state["step"]  # type: ignore[assignment]
         torch.set_rng_state(state["random"])  # type: ignore[arg-type]
         self.weights = state["weights"]  # type: ignore[assignment]
@@ -173,8 +173,13 @@ def _plain(state: dict[str, object]) -> dict[str, object]:
     return {"state": state["state"], "groups": len(state["param_groups"])}  # type: ignore[arg-type]
 
 
-def _with_groups(state: object, optimizer: torch.optim.Optimizer) -> dict[str, object]:
-    """That state with the groups of a fresh optimiser: rates are set anew at every step."""
-    current = optimizer.state_dict()
+def _load(optimizer: torch.optim.Optimizer, state: object) -> None:
+    """That state into a fresh optimiser, whose groups stay as they are: rates are set anew at every step."""
     assert isinstance(state, dict)
-    return {"state": state["state"], "param_groups": current["param_groups"]}
+    functions = [{k: v for k, v in group.items() if callable(v)} for group in optimizer.param_groups]
+    for group, own in zip(optimizer.param_groups, functions, strict=True):
+        for name in own:  # torch copies groups, and with a function of the method the whole method
+            del group[name]
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state["state"]})
+    for group, own in zip(optimizer.param_groups, functions, strict=True):
+        group.update(own)

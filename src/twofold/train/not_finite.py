@@ -17,6 +17,10 @@ class NotFinite(TwofoldError):  # noqa: N818  (the loss is)
     """The loss of a step is infinite or no number; the step was not taken."""
 
 
+class Diverged(TwofoldError):  # noqa: N818  (the weights have)
+    """The weights are infinite or no numbers, though every loss was one: a gradient was not."""
+
+
 def not_finite(method: Method, images: Images, batch: Batch, step: Step, progress: Progress) -> NotFinite:
     """The error, which names the step, its images and the likely cause, found by looking.
 
@@ -38,8 +42,10 @@ def not_finite(method: Method, images: Images, batch: Batch, step: Step, progres
 
 
 def is_finite(method: Method) -> bool:
-    """Whether all weights and statistics are."""
-    return all(map(_finite, method.state_dict().values()))
+    """Whether all weights are, and all statistics numbers below infinity: some begin at minus infinity."""
+    return all(map(_finite, method.parameters())) and all(
+        bool((b < torch.inf).all()) for b in method.buffers()
+    )
 
 
 def _likely_cause(method: Method, images: Images, batch: Batch, step: Step) -> str:

@@ -64,11 +64,13 @@ def make_optimizer(spec: OptimizerSpec, groups: Iterable[dict[str, Any]]) -> tor
 def set_rates(optimizer: torch.optim.Optimizer, spec: OptimizerSpec, progress: Progress) -> float:
     """Sets every group's rate and decay for this step and returns the common rate.
 
-    ``lr_scale`` and ``weight_decay_scale`` of a group are numbers or functions of the progress.
+    ``lr_scale`` and ``weight_decay_scale`` of a group are numbers or functions of the progress; the rate of a
+    group that is not ``scheduled`` stays the highest one.
     """
     rate = spec.lr * schedule(spec, progress)
     for group in optimizer.param_groups:
-        group["lr"] = rate * _at(group.get("lr_scale", 1.0), progress)
+        own = rate if group.get("scheduled", True) else spec.lr
+        group["lr"] = own * _at(group.get("lr_scale", 1.0), progress)
         group["weight_decay"] = spec.weight_decay * _at(group.get("weight_decay_scale", 1.0), progress)
     return rate
 

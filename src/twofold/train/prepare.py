@@ -117,16 +117,28 @@ def images_for(method: str, source: Source) -> Images:
     return labelled_images(source) if learns_from_labels else pretraining_images(source)
 
 
-def build(run: Run, images: Images, engine: Engine) -> Training:
-    """The training that a run describes, at step 0."""
+def build(run: Run, images: Images, engine: Engine, *, from_parent: bool = True) -> Training:
+    """The training that a run describes, at step 0.
+
+    Args:
+        run: What is trained.
+        images: What it is trained on.
+        engine: Where it is computed.
+        from_parent: Whether it takes the weights that the run starts from; what goes on has its own.
+    """
     seed_everything(run.seed)
     method = registry.find("methods", run.method["name"])
 
-    parent = initial_encoder(run) if "init" in run.parents else None
+    parent = initial_encoder(run) if from_parent and "init" in run.parents else None
 
     def make_encoder(**changes: Any) -> Encoder:
         encoder = Encoder(**{**run.encoder, **changes})
-        if parent is not None and not changes:
+        if parent is not None and parent.spec.get("split") != encoder.spec.get("split"):
+            raise UsageError(
+                f"{run.method['name']} learns an encoder of another build than {run.parents['init']} has: "
+                "leave --init away, or begin from a run of the same method"
+            )
+        if parent is not None:
             encoder.load_state_dict(parent.state_dict())
         return encoder
 

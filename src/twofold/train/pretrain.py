@@ -3,12 +3,13 @@
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from twofold.core import dist
 from twofold.core.batch import Progress, Step
-from twofold.core.errors import TwofoldError
+from twofold.core.errors import TwofoldError, is_out_of_memory
 from twofold.core.files import remove_leftovers, write_text
 from twofold.core.lock import locked
 from twofold.core.run import RunFolder
@@ -18,11 +19,12 @@ from twofold.nn.weights import save_encoder, save_parts
 from twofold.train import shares
 from twofold.train.checkpoint import has_checkpoint, keep_checkpoint, newest_checkpoint
 from twofold.train.engine import Engine
-from twofold.train.environment import differences, environment
+from twofold.train.environment import differences, environment, revised
 from twofold.train.follow import follow
 from twofold.train.go_on import told_how_to_go_on
 from twofold.train.interrupts import Stopped, interrupts
 from twofold.train.loop import Training, fit
+from twofold.train.not_finite import Diverged, is_finite
 from twofold.train.prepare import Prepared, build, images_for
 from twofold.train.trackers import Name
 from twofold.train.watch import Show, Watcher
@@ -112,7 +114,7 @@ def resume(
         return
     with locked(folder.path, show.note):
         training = _restored(folder, source, engine, show)
-        differ = differences(folder.spec, environment(engine))
+        differ = [*differences(folder.spec, environment(engine)), *revised(run.method)]
         for difference in differ:
             show.note(f"{difference}: the resumed run is not bit-exact")
         folder.mark_inexact(training.step, differ)
@@ -127,13 +129,14 @@ def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> 
     if dist.rank() == 0:
         remove_leftovers(folder.path)
     done = (folder.path / "encoder.safetensors").is_file()
-    begun = has_checkpoint(folder.path) or done or any(folder.log())
-    state = newest_checkpoint(folder.path, show.note) if begun else None
+    state = _same_for_all(folder, show)
     try:
-        training = build(run, images_for(run.method["name"], source), engine)
+        training = build(run, images_for(run.method["name"], source), engine, from_parent=state is None)
         if state is not None:
             training.load_state_dict(state)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if is_out_of_memory(error) or dist.is_of_a_lost_peer(error):
+            raise
         raise TwofoldError(
             f"the checkpoint in {folder.path} does not fit its spec.json, or both are of another version of "
             f"twofold ({type(error).__name__}: {error})"
@@ -143,6 +146,28 @@ def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> 
     if done and training.step >= training.total:
         raise TwofoldError(f"{folder.path} is finished: {training.total} of {training.total} steps are done")
     return training
+
+
+def _same_for_all(folder: RunFolder, show: Show) -> dict[str, Any] | None:
+    """The newest checkpoint; None before the first one.
+
+    The first process has the folder to itself and mends it where that is needed; the others look after that.
+    """
+    told = dist.from_first(-1) if dist.rank() > 0 else None
+    if told == -1:
+        return None
+    done = (folder.path / "encoder.safetensors").is_file()
+    begun = has_checkpoint(folder.path) or done or any(folder.log())
+    state = newest_checkpoint(folder.path, show.note) if begun else None
+    step = -1 if state is None else state["step"]
+    if told is None:
+        dist.from_first(step)
+    elif step != told:
+        raise TwofoldError(
+            f"one process finds {folder.path} at step {step}, the first at step {told:g}: "
+            "see to it that all of them read the same folder"
+        )
+    return state
 
 
 def train(
@@ -166,6 +191,7 @@ def train(
 
     Raises:
         Stopped: On Ctrl-C or SIGTERM, after the checkpoint is written.
+        Diverged: If weights that are to be written are not finite; the last checkpoint stays as it is.
     """
     saved = time.monotonic()
 
@@ -178,8 +204,10 @@ def train(
             if stop or time.monotonic() - saved > 60 * checkpoint_minutes:
                 _save(training, folder)
                 saved = time.monotonic()
-            if stop and progress.step < progress.total:
-                raise Stopped(folder)
+            if stop:
+                dist.wait_for_all()
+                if progress.step < progress.total:
+                    raise Stopped(folder)
 
         fit(training, watch)
     _save(training, folder)
@@ -206,6 +234,11 @@ def _picture(training: Training, folder: RunFolder) -> None:
 def _save(training: Training, folder: RunFolder) -> None:
     if not folder.path.is_dir():  # it is not made anew for a checkpoint
         raise TwofoldError(f"{folder.path} is gone: was it moved or removed meanwhile?")
+    if not is_finite(training.method):
+        raise Diverged(
+            f"the weights became infinite by step {training.step}, though every loss was finite: "
+            "a gradient was not"
+        )
     keep_checkpoint(folder.path, training.state_dict())
 
 

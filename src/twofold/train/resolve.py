@@ -179,7 +179,9 @@ def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaul
     if asked is not None and asked not in method.presets:
         known = ["paper", *method.presets]
         raise UsageError(f"{name} has no preset '{asked}' (it has: {', '.join(known)})")
-    return method.presets.get(asked or defaults.preset, {})
+    if asked is not None:
+        return method.presets[asked]
+    return method.presets.get(defaults.preset) or method.presets.get("small", {})
 
 
 def _recipe(request: Request, method: type[Method], own: Recipe, view_size: int) -> Recipe:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from twofold.core.errors import TwofoldError, UsageError
-from twofold.data.archives import is_bomb
+from twofold.data.archives import is_bomb, is_bounded
 from twofold.data.labels import numbered
 from twofold.data.layout import SPLITS
 from twofold.data.listing import Listing, Origin, file_stamp, list_arrays, short_name
@@ -68,8 +68,8 @@ def _listing(path: Path, stamp: str) -> Listing:
 def _refuse_bomb(path: Path) -> None:
     """All arrays of an ``.npz`` are unpacked into memory."""
     with zipfile.ZipFile(path) as packed:
-        sizes = [(member.file_size, member.compress_size) for member in packed.infolist()]
-    if any(is_bomb(*size) for size in sizes):
+        members = packed.infolist()
+    if any(is_bomb(one.file_size, one.compress_size) or not is_bounded(one) for one in members):
         raise TwofoldError(f"{path} is refused: it unpacks like a decompression bomb")
 
 
