@@ -11,7 +11,7 @@ from twofold.cli._devices import add_devices, on_devices
 from twofold.cli._reading import add_reading, as_typed
 from twofold.cli._show import LiveShow
 from twofold.core.errors import TwofoldError, UsageError
-from twofold.core.processes import is_first
+from twofold.core.processes import is_first, seat, usable_cores
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -151,7 +151,8 @@ def _resume(args: "Namespace") -> int:
         raise UsageError(f"{flag} and --resume do not go together: a run goes on as it began")
     folder, minutes = RunFolder.open(Path(args.resume)), _checkpoint_minutes(args)
     compiled = folder.spec.get("compiled", False)
-    engine = Engine.start(folder.run.precision, threads=args.threads, compiled=compiled)  # type: ignore[arg-type]
+    threads = args.threads or _as_it_began(folder)
+    engine = Engine.start(folder.run.precision, threads=threads, compiled=compiled)  # type: ignore[arg-type]
     source = _opened_again(folder)
     with LiveShow() as show:
         try:
@@ -159,6 +160,17 @@ def _resume(args: "Namespace") -> int:
         except Stopped:
             return _stopped(folder)
     return _finish(folder, source)
+
+
+def _as_it_began(folder: "RunFolder") -> int | None:
+    """As many threads as the run had, where each process may have them: another number is another sum."""
+    own, began = seat(), folder.spec.get("threads")
+    cores = usable_cores() // (own.local_size if own else 1)
+    if not isinstance(began, int) or not 0 < began <= cores:
+        return None
+    if began < cores and is_first():
+        print(f"{began} threads, as it began; --threads {cores} takes all cores", file=sys.stderr)
+    return began
 
 
 def _opened_again(folder: "RunFolder") -> "Source":

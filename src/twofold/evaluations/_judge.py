@@ -117,7 +117,8 @@ def embed(subject: Subject, network: nn.Module, task: Task, engine: Engine, scre
     look = Look(engine.place(network), subject.size, subject.channels, engine, screen, parts)
     with screen.bar(subject.name, len(task.fit) + len(task.judge)) as advance:
         fit, judge = (look.features(images, advance=advance) for images in (task.fit, task.judge))
-    return Embedded(subject.name, task, fit, judge, {**task.protocol, **subject.protocol}, look)
+    protocol = {**task.protocol, **subject.protocol, "precision": engine.precision}
+    return Embedded(subject.name, task, fit, judge, protocol, look)
 
 
 def _judged(

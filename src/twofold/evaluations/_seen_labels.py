@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from twofold.core import registry
+from twofold.core.errors import TwofoldError
 from twofold.core.run import Run, RunFolder
 from twofold.evaluations._task import Task
 
@@ -32,7 +33,10 @@ def _line(folder: Path) -> Iterator[Run]:
     seen: set[Path] = set()
     while (folder / "spec.json").is_file() and folder.resolve() not in seen:
         seen.add(folder.resolve())
-        run = RunFolder(folder).run
+        try:
+            run = RunFolder(folder).run
+        except TwofoldError:  # damaged: nothing is known of it
+            return
         yield run
         folder = Path(str(run.parents.get("init"))).parent
 
