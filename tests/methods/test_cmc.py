@@ -64,3 +64,10 @@ def test_two_processes_agree_on_the_constants() -> None:
     changes = {"loss": "nce", "temperature": 0.07, "negatives": 50}
     parts = in_processes(2, tiny.train, "cmc", changes)
     tiny.assert_equal_training(parts, tiny.train("cmc", changes))
+
+
+def test_images_may_be_drawn_with_replacement() -> None:
+    """The memory of an image is then no older than others are on average."""
+    assert make().before_epoch(1, lambda: torch.zeros(0)) is None
+    weights = make(with_replacement=True).before_epoch(1, lambda: torch.zeros(0))
+    assert len(weights) == 4 * tiny.COUNT and len(weights.unique()) == 1

@@ -32,6 +32,13 @@ def test_rows_follow_their_images_on_the_sphere_and_no_others_do(momentum: float
     assert torch.equal(bank.rows, after)
 
 
+def test_of_an_image_that_a_batch_holds_twice_the_last_one_counts() -> None:
+    bank, vectors = Bank(4, 3, momentum=0.0), F.normalize(torch.randn(4, 3))
+    bank.stage(torch.tensor([2, 1, 2, 0]), vectors)
+    bank.write()
+    torch.testing.assert_close(bank.rows[:3], vectors[[3, 1, 2]])
+
+
 def test_what_is_remembered_has_no_gradient() -> None:
     bank, vectors = Bank(4, 2), torch.randn(2, 2, requires_grad=True)
     bank.stage(torch.tensor([0, 3]), vectors)

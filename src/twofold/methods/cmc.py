@@ -37,6 +37,8 @@ class CMC(Method):
         negatives: m, memories drawn for each image. Small data want fewer (1024).
         hidden: Units of a hidden layer of the heads; 0 for linear ones, the paper's, a list for any.
         dim: Length of the embeddings; 0 for no heads.
+        with_replacement: Whether the images of an epoch are drawn with replacement. Without it the memory of
+            an image is always older than those of images that the epoch has seen.
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
         hardness: How much like the embedding negatives are, which are then drawn from the bank by their rank;
@@ -44,6 +46,9 @@ class CMC(Method):
             takes noise for uniform: better with ``softmax``.
 
     Traps:
+        - Where embeddings move fast, the age of a memory tells the image's own from others, whatever they
+          show: on photographs, at a high rate, the loss fell from 13.9 to 5.6 within the first epoch, and
+          began the next one at 14.8. Drawn with replacement, all memories are of the same age on average.
         - Colours are converted before anything is normalised: the encoder does both, so that what is
           saved takes images as they are.
         - Jitter of colours before the split changes what the views share; the recipe has none.
@@ -60,7 +65,7 @@ class CMC(Method):
     banks: Any
     revision: ClassVar[int] = 2
     views = CROP_AND_FLIP
-    later = ("hidden", "hardness")
+    later = ("hidden", "hardness", "with_replacement")
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",
@@ -95,6 +100,7 @@ class CMC(Method):
         negatives: int = 16384,
         hidden: Hidden = 0,
         dim: int = 128,
+        with_replacement: bool = False,
         fill: bool = False,
         hardness: float = 0.0,
     ) -> None:
@@ -102,6 +108,7 @@ class CMC(Method):
         self.loss = loss
         self.temperature = temperature
         self.negatives = negatives
+        self.with_replacement = with_replacement
         self.fill = fill
         self.hardness = hardness
         self.encoder = encoder = make_encoder(split={"space": space, "groups": [[*g] for g in groups]})
@@ -119,12 +126,12 @@ class CMC(Method):
     def before_epoch(
         self, epoch: int, embed: Callable[[], Float[Tensor, "n d"]]
     ) -> Float[Tensor, " n"] | None:
-        """Memories may begin as what the untrained encoder makes of the images."""
+        """Memories may begin as what the untrained encoder makes of the images, which may be drawn anew."""
         if self.fill and epoch == 0:
             parts = embed().to(self.banks[0].rows).split(self.widths, dim=1)
             for bank, projector, h in zip(self.banks, self.projectors, parts, strict=True):
                 bank.fill(projector(h))
-        return None
+        return torch.ones(len(self.banks[0].rows)) if self.with_replacement else None
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """The sum over all directions: one view's embedding against the other's bank, as it was before."""

@@ -58,11 +58,12 @@ class Bank(nn.Module):
         """Remembers the embeddings of this step, those of all processes.
 
         Args:
-            items: Rows of the images in the data, no image twice.
+            items: Rows of the images in the data; of an image that is there twice the last one counts.
             vectors: Of any length; their direction is kept.
         """
-        vectors = F.normalize(cast_up(vectors.detach()))
-        self._staged = dist.gather(items), dist.gather(vectors)
+        items, vectors = dist.gather(items), dist.gather(F.normalize(cast_up(vectors.detach())))
+        last = ((items[:, None] == items) * torch.arange(len(items), device=items.device)).amax(dim=1)
+        self._staged = items, vectors[last]
 
     @full_precision
     @torch.no_grad()
