@@ -5,6 +5,7 @@ from torch import Tensor
 import tiny
 from processes import in_processes
 from twofold.core.batch import Progress
+from twofold.core.errors import UsageError
 from twofold.core.method import Method
 from twofold.methods import swav
 from twofold.nn.multicrop import embed_views
@@ -116,3 +117,9 @@ def test_monitors_the_share_of_prototypes_in_use() -> None:
     method = make()
     used = method(tiny.make_batch(method), tiny.progress(0)).seen["prototypes_used"]
     assert 0 < used <= tiny.COUNT / len(method.prototypes.weight)
+
+
+def test_a_queue_that_is_too_short_is_told_at_once_and_not_when_it_fills() -> None:
+    method = make(queue=2, queue_epoch=15)
+    with pytest.raises(UsageError, match="a queue of 2 cannot take"):
+        method(tiny.make_batch(method), Progress(0, 10, 0, 10))

@@ -108,3 +108,8 @@ def test_what_was_judged_last_counts():
     assert judge([*late, *early]).answer == "undecided"
     both = judge([*early, *judged(0.6, 800, evaluation="linear"), *late]).sentence
     assert "by k-NN it reaches 70.0%" in both and "by linear probe it reaches 60.0%" in both
+
+
+def test_a_run_that_was_judged_up_to_a_part_alone_has_no_answer_but_a_way_to_one():
+    told = judge([score("pixels", 0.4), score("run@projector", 0.5)])
+    assert told.answer == "untested" and "judge the run itself" in told.sentence

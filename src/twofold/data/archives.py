@@ -129,7 +129,8 @@ def list_tar(path: Path) -> Listing:
             file.seek(member.offset_data)
             return file.read(member.size)
 
-    stamps = {name: f"{one.size}:{one.mtime}" for name, one in members.items()}
+    whole = path.stat().st_mtime_ns  # of members without a time, as Python writes them, it tells changes
+    stamps = {name: f"{one.size}:{one.mtime or whole}" for name, one in members.items()}
     return _listing(path, members, stamps, read, file.close)
 
 

@@ -129,6 +129,8 @@ class SwAV(Method):
         scores = self.prototypes(z)
         coded = self.views.globals_
         codes = self._codes(scores[list(coded)])
+        if self.queue:
+            self.queue.check(len(z[0]) * dist.world_size())
         if self.queue and progress.epoch >= self.queue_epoch:
             self.queue.stage(dist.gather(torch.cat([z[i].detach() for i in coded], dim=1)))
         loss = swapped_prediction(scores, codes, coded, self.temperature)

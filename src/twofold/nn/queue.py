@@ -36,17 +36,28 @@ class Queue(nn.Module):
         """Whether every random vector has been replaced."""
         return int(self.written) >= len(self.keys)
 
+    def check(self, count: int) -> None:
+        """Refuses what it cannot take; for who begins to fill it late.
+
+        Args:
+            count: Keys of one step, those of all processes.
+
+        Raises:
+            UsageError: If they are more than the queue holds.
+        """
+        if count > len(self.keys):
+            raise UsageError(
+                f"a queue of {len(self.keys)} cannot take the {count} keys of one step: "
+                "make the queue longer or the batch smaller"
+            )
+
     def stage(self, keys: Float[Tensor, "n width"]) -> None:
         """Remembers the keys of this step: those of all processes, in the same order on each.
 
         Raises:
             UsageError: If a batch is longer than the queue.
         """
-        if len(keys) > len(self.keys):
-            raise UsageError(
-                f"a queue of {len(self.keys)} cannot take the {len(keys)} keys of one step: "
-                "make the queue longer or the batch smaller"
-            )
+        self.check(len(keys))
         self._staged = keys.detach()
 
     @torch.no_grad()

@@ -20,6 +20,9 @@ _UNTESTED = (
     "Nothing was judged by labels yet. The answer needs labels, which pre-training does not: "
     "already a few labelled images give a first verdict."
 )
+_ONLY_PARTS = (
+    "Only the run up to a part was judged (RUN@PART), not the encoder: judge the run itself for an answer."
+)
 _NO_FLOOR = (
     "It is undecided whether pre-training helped: "
     "raw pixels and a random encoder were not judged by k-NN or a linear probe beside it."
@@ -72,7 +75,8 @@ def judge(scores: Sequence[Score]) -> Verdict:
     """
     table = grid(_of_last_task([score for score in scores if score.metric == "accuracy"]))
     if not any(role(score.subject) == "trained" for score in scores if score.metric == "accuracy"):
-        return Verdict("untested", _UNTESTED)
+        only_parts = any(role(score.subject) == "part" for score in scores if score.evaluation in _MEANS)
+        return Verdict("untested", _ONLY_PARTS if only_parts else _UNTESTED)
     trials = _trials(table)
     if not trials:
         return Verdict("undecided", _NO_FLOOR)

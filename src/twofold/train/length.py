@@ -58,7 +58,7 @@ def seconds_a_step(training: Training, seconds: float) -> float:
         seconds: About how long to measure; at least a few steps are made.
     """
     trial = copy.copy(training)
-    trial.method = copy.deepcopy(training.method)
+    trial.method = training.engine.place(copy.deepcopy(training.method))  # a copy is not compiled any more
     trial.optimizer = make_optimizer(training.spec, trial.method.param_groups())
     trial.step, trial.total = 0, _LONG
     watch = _Stopwatch(seconds)

@@ -54,6 +54,10 @@ class Training:
         per_epoch = self.stream.steps_per_epoch
         return Progress(self.step, self.total, self.step // per_epoch, math.ceil(self.total / per_epoch))
 
+    @property
+    def _on_gpu(self) -> bool:
+        return self.engine.device.type == "cuda"
+
     def state_dict(self) -> dict[str, object]:
         """All state that decides how the training goes on."""
         return {
@@ -62,6 +66,7 @@ class Training:
             "step": self.step,
             "random": torch.get_rng_state(),
             "weights": self.weights,
+            **({"random_on_gpu": torch.cuda.get_rng_state(self.engine.device)} if self._on_gpu else {}),
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
@@ -70,6 +75,8 @@ class Training:
         _load(self.optimizer, state["optimizer"])
         self.step = state["step"]  # type: ignore[assignment]
         torch.set_rng_state(state["random"])  # type: ignore[arg-type]
+        if self._on_gpu and "random_on_gpu" in state:
+            torch.cuda.set_rng_state(state["random_on_gpu"], self.engine.device)  # type: ignore[arg-type]
         self.weights = state["weights"]  # type: ignore[assignment]
 
 
