@@ -71,6 +71,21 @@ def test_two_processes_stop_together_and_go_on_to_the_same_bits(images: Path, tm
     assert "inexact" not in RunFolder(stopped).spec
 
 
+def test_nobody_leaves_while_the_checkpoint_is_written(images: Path, tmp_path: Path) -> None:
+    """Who leaves first makes the launcher end the others."""
+    assert in_processes(2, run_cases.stop_while_a_checkpoint_is_written, images, tmp_path) == [4, 4]
+
+
+def test_a_damaged_checkpoint_is_mended_by_one_process_for_all(images: Path, tmp_path: Path) -> None:
+    whole, _ = in_processes(2, run_cases.begin, images, tmp_path / "whole")
+    damaged, _ = in_processes(2, run_cases.begin, images, tmp_path / "damaged", 4)
+    (damaged / "last.ckpt").write_bytes(b"cut off")
+    (told,), nothing = in_processes(2, run_cases.go_on, damaged)
+    assert "going on from the checkpoint before it, of step 0" in told
+    assert all("checkpoint before it" in note for note in nothing)
+    assert digest(state(damaged)) == digest(state(whole))
+
+
 def test_a_batch_that_does_not_divide_is_refused_with_those_that_do(images: Path, tmp_path: Path) -> None:
     for told in in_processes(3, run_cases.refusal, images, tmp_path):
         assert told == "a batch of 8 images does not divide among 3 processes; give --batch-size 6 or 9"
