@@ -10,6 +10,7 @@ is held out and judged by the linear probe, and the others are all there is to l
 
 import argparse
 import json
+import subprocess
 import threading
 import zipfile
 from pathlib import Path, PurePosixPath
@@ -40,13 +41,22 @@ def main() -> None:
             if preset is not None:  # as many steps, whatever else the machine does meanwhile
                 options = ["--epochs", f"{preset['epochs']:g}", "--lr", f"{factor * preset['lr']:g}"]
             options = ["--method", method, *options]
-            row = {"method": method, "factor": factor, **tried(wanted, data, options, lane)}
+            try:
+                came = tried(wanted, data, options, lane)
+            except subprocess.CalledProcessError:
+                if preset is None:
+                    raise
+                came = {
+                    name: preset[name] for name in ("batch_size", "minutes", "cores", "commit", "machine")
+                }
+                came |= {"lr": factor * preset["lr"], "diverged": True}
+            row = {**came, "method": method, "factor": factor}
             with one_at_a_time:
                 rows.append(row)
                 keep("tune", rows)
 
     side_by_side(wanted.methods, wanted.lanes, run)
-    judge([row for row in rows if "linear" not in row], wanted.out)
+    judge([row for row in rows if not {"linear", "diverged"} & row.keys()], wanted.out)
     keep("tune", rows)
 
 

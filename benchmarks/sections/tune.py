@@ -22,8 +22,15 @@ def section(rows: list[dict[str, Any]]) -> str:
     body = []
     for method in sorted({row["method"] for row in rows}):
         own = found[method, 1.0]
-        cells = [found.get((method, factor), {}).get("linear") for factor in factors]
-        best = max(cell for cell in cells if cell is not None)
-        shown = ["-" if c is None else f"**{100 * c:.1f}**" if c == best else f"{100 * c:.1f}" for c in cells]
+        tries = [found.get((method, factor), {}) for factor in factors]
+        best = max(one["linear"] for one in tries if "linear" in one)
+        shown = [_shown(one, best) for one in tries]
         body.append([f"`{method}`", str(own["batch_size"]), f"{own['lr']:g}", *shown])
     return "\n".join([*lines, *table(head, body), ""])
+
+
+def _shown(row: dict[str, Any], best: float) -> str:
+    if "linear" not in row:
+        return "diverged" if row.get("diverged") else "-"
+    figure = f"{100 * row['linear']:.1f}"
+    return f"**{figure}**" if row["linear"] == best else figure
