@@ -48,7 +48,8 @@ class CMC(Method):
     Traps:
         - Where embeddings move fast, the age of a memory tells the image's own from others, whatever they
           show: on photographs, at a high rate, the loss fell from 13.9 to 5.6 within the first epoch, and
-          began the next one at 14.8. Drawn with replacement, all memories are of the same age on average.
+          began the next one at 14.8. Drawn with replacement, all memories are of the same age on average:
+          after five epochs the k-NN probe inside the training images came to 39.3 instead of 33.0.
         - Colours are converted before anything is normalised: the encoder does both, so that what is
           saved takes images as they are.
         - Jitter of colours before the split changes what the views share; the recipe has none.
@@ -80,6 +81,7 @@ class CMC(Method):
             "epochs": 240,
         },
         "small": {
+            "with_replacement": True,
             "fill": True,
             "loss": "softmax",
             "temperature": 0.1,
