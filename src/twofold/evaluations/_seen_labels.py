@@ -38,7 +38,10 @@ def _line(folder: Path) -> Iterator[Run]:
         except TwofoldError:  # damaged: nothing is known of it
             return
         yield run
-        folder = Path(str(run.parents.get("init"))).parent
+        start = Path(run.parents.get("init", ""))
+        if not start.is_absolute():  # none, or public weights
+            return
+        folder = start.parent
 
 
 def _learns_from_labels(run: Run) -> bool:
