@@ -159,9 +159,9 @@ def _same_for_all(folder: RunFolder, show: Show) -> dict[str, Any] | None:
     done = (folder.path / "encoder.safetensors").is_file()
     begun = has_checkpoint(folder.path) or done or any(folder.log())
     state = newest_checkpoint(folder.path, show.note) if begun else None
-    step = -1 if state is None else state["step"]
+    step = state.get("step") if isinstance(state, dict) else None
     if told is None:
-        dist.from_first(step)
+        dist.from_first(step if isinstance(step, int) else -1)  # what is no checkpoint of a run is told later
     elif step != told:
         raise TwofoldError(
             f"one process finds {folder.path} at step {step}, the first at step {told:g}: "
