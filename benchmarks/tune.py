@@ -1,6 +1,7 @@
 """The same tuning for every method: the rate of its small preset, half of it, and twice it.
 
     python benchmarks/tune.py cifar10.zip --minutes 3 --lanes 2
+    python benchmarks/tune.py cifar10.zip --minutes 3 --lanes 2 --factors 4 --methods w_mse simsiam
 
 Nothing of what results are reported on is looked at: of the images to train on, the last tenth of each class
 is held out and judged by the linear probe, and the others are all there is to learn from. Rows are kept in
@@ -20,10 +21,6 @@ from typing import Any
 from lanes import METHODS, cores_of, pretrain, side_by_side
 from record import commit, keep, load, machine_of, twofold
 
-FACTORS = (1.0, 0.5, 2.0)
-"""Of the preset's rate; the preset's own comes first and tells it."""
-
-
 def main() -> None:
     wanted = arguments()
     data = inner(Path(wanted.data), wanted.out / "inner")
@@ -32,7 +29,7 @@ def main() -> None:
 
     def run(method: str, lane: int) -> None:
         """All rates of one method."""
-        for factor in FACTORS:
+        for factor in wanted.factors:
             own = [row for row in rows if row["method"] == method]
             if any(row["factor"] == factor for row in own):
                 continue
@@ -67,6 +64,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("data", help="a zip file of images in train/CLASS/")
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--methods", nargs="+", default=METHODS)
+    parser.add_argument(
+        "--factors",
+        type=float,
+        nargs="+",
+        default=[1, 0.5, 2],
+        help="of the preset's rate; 1 comes before all others and tells it",
+    )
     parser.add_argument(
         "--lanes", type=int, default=1, help="runs side by side, each on its share of the cores"
     )
