@@ -21,6 +21,7 @@ from typing import Any
 from lanes import METHODS, cores_of, pretrain, side_by_side
 from record import commit, keep, load, machine_of, twofold
 
+
 def main() -> None:
     wanted = arguments()
     data = inner(Path(wanted.data), wanted.out / "inner")

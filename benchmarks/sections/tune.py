@@ -15,9 +15,9 @@ def section(rows: list[dict[str, Any]]) -> str:
         "",
         *(f"{machine}; commit {commit}." for machine, commit in measured),
         f"Linear probe in percent after {rows[0]['minutes']:g} minutes of one core, at the rate of the small",
-        "preset of that commit and at multiples of it, as many steps at each; judged on a tenth of the training",
-        "images that no run has seen. Half of the 95% interval is about 1.4 points. Four times the rate was",
-        "tried where twice the rate was better than the rate itself by more than that.",
+        "preset of that commit and at multiples of it, as many steps at each; judged on a tenth of the",
+        "training images that no run has seen. Half of the 95% interval is about 1.4 points. Four times",
+        "the rate was tried where twice the rate was better than the rate itself by more than that.",
         "",
     ]
     head = ["method", "batch", "rate", *(f"x {factor:g}" for factor in factors)]

@@ -240,7 +240,8 @@ def test_views_larger_than_usual_are_made_of_images_stored_larger():
         (["--batch-size", "2.5"], "--batch-size 2.5: it has to be a whole number"),
         (
             ["--optimizer", "sdg"],
-            "--optimizer sdg: it has to be one of sgd, nesterov, adam, adamw, lars, lars_out, larc",
+            "--optimizer sdg: it has to be one of sgd, nesterov, adam, adamw, lars, lars_out, larc, "
+            "larc_clip",
         ),
         (["--precision", "fp8"], "--precision fp8: it has to be one of auto, fp32, bf16"),
         (["--config", "none.yaml"], "--config: file does not exist"),

@@ -63,3 +63,10 @@ def test_biases_and_norms_have_the_papers_rate_and_no_decay() -> None:
     assert vectors["lr"] == pytest.approx(0.0048)
     assert vectors["weight_decay"] == 0 and vectors["trust"] is False
     assert BarlowTwins(tiny.make_encoder, hidden=4, dim=4).bias_rate == 0.024
+
+
+def test_the_loss_may_be_scaled() -> None:
+    plain, scaled = make(), make(scale=0.1)
+    batch = tiny.make_batch(plain, dtype=torch.float64)
+    losses = [method(batch, tiny.progress(0)).loss.item() for method in (plain, scaled)]
+    assert losses[1] == pytest.approx(0.1 * losses[0])

@@ -69,3 +69,14 @@ def test_a_batch_norm_for_each_process_equals_its_emulation_by_one() -> None:
     changes = {"bn_splits": 2, "symmetric": False, "queue": 40}
     parts = in_processes(2, tiny.train, "moco_v2", changes)
     tiny.assert_equal_training(parts, tiny.train("moco_v2", changes))
+
+
+@pytest.mark.parametrize(("last", "share"), [(None, 0.5), (0.9, 0.3)])
+def test_the_key_encoder_may_follow_ever_more_slowly(last: float | None, share: float) -> None:
+    method = make(momentum=0.5, last_momentum=last)
+    key, query = (next(m.encoder.parameters()) for m in (method.teacher, method))
+    before = key.clone()
+    with torch.no_grad():
+        query.add_(1)
+    method.after_step(tiny.progress(0))  # the middle of the training
+    torch.testing.assert_close(key - before, torch.full_like(key, share))

@@ -1,11 +1,13 @@
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 import tiny
 from twofold.core.batch import Batch
 from twofold.core.method import Method
 from twofold.methods.pixpro import PixPro
+from twofold.nn.encoder import Encoder
 
 
 def make(**changes: object) -> Method:
@@ -82,3 +84,15 @@ def test_bf16_does_not_move_the_cells() -> None:
     exact = method(batch, tiny.progress(0)).seen["positive_pairs"]
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(method(batch, tiny.progress(0)).seen["positive_pairs"], exact)
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "mobilenetv3_small_050"])
+def test_it_learns_from_the_map_where_features_are_no_mean_of_it(name: str) -> None:
+    encoder = Encoder(name, size=64)
+    method = PixPro(lambda: encoder, hidden=16, dim=8, instance=1.0)
+    batch = tiny.make_batch(method)
+    larger = tuple(view._replace(pixels=F.interpolate(view.pixels, size=64)) for view in batch.views)
+    step = method(batch._replace(views=larger), tiny.progress(0))
+    step.loss.backward()
+    assert method.projector[0].in_channels == step.seen["embedding"].shape[1] == encoder.map_width
+    assert all(p.grad is not None for p in method.instance_projector.parameters())

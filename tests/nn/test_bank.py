@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
+from twofold.core.errors import UsageError
 from twofold.nn.bank import Bank, Partition
 
 
@@ -78,3 +79,8 @@ def test_the_constant_is_that_of_the_first_batch_forever() -> None:
     reloaded = Partition()
     reloaded.load_state_dict(partition.state_dict())
     assert reloaded(torch.tensor(-9.0)).item() == pytest.approx(3.5)
+
+
+def test_an_image_needs_something_to_be_told_from() -> None:
+    with pytest.raises(UsageError, match="--negatives must be 1 or more, not 0"):
+        Bank(4, 3).draw(2, 0, step=0)

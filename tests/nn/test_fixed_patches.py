@@ -1,5 +1,6 @@
 import math
 
+import pytest
 import torch
 
 from twofold.nn.encoder import Encoder
@@ -39,3 +40,23 @@ def test_other_networks_stay_as_they_are() -> None:
     fix_patches(encoder)
     assert encoder.patch_embedding is None
     assert all(p.requires_grad for p in encoder.parameters())
+
+
+@pytest.mark.parametrize(("name", "positions"), [("vit_b_32", 4), ("swin_t", None)])
+def test_torchvisions_transformers_have_patches_too(name: str, positions: int | None) -> None:
+    encoder = Encoder(f"torchvision/{name}", size=64)
+    fix_patches(encoder)
+    assert encoder.patch_embedding is not None
+    assert not any(p.requires_grad for p in encoder.patch_embedding.parameters())
+    assert sum(not p.requires_grad for p in encoder.parameters()) == (3 if positions else 4)
+    if positions:
+        assert torch.equal(encoder.backbone.pos_embed[0, 1:], sine_cosine_positions(2, 2, 768))
+
+
+def test_a_network_that_was_trained_before_keeps_its_positions() -> None:
+    encoder = Encoder("vit_tiny_patch16_224", size=32)
+    learned = encoder.backbone.pos_embed.clone()
+    encoder.begun = True
+    fix_patches(encoder)
+    assert torch.equal(encoder.backbone.pos_embed, learned)
+    assert not encoder.backbone.pos_embed.requires_grad

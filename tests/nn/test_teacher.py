@@ -83,3 +83,8 @@ def test_a_copied_teacher_follows_the_copied_student() -> None:
 def test_momentum_rises_along_half_a_cosine() -> None:
     values = [cosine_momentum(0.9, Progress(step, 100, 0, 1)) for step in (0, 50, 100)]
     assert values == pytest.approx([0.9, 0.95, 1.0])
+
+
+def test_momentum_may_rise_to_less_than_one() -> None:
+    values = [cosine_momentum(0.99, Progress(step, 100, 0, 1), 0.999) for step in (0, 50, 100)]
+    assert values == pytest.approx([0.99, 0.9945, 0.999])

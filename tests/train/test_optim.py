@@ -11,15 +11,18 @@ from twofold.train.loop import _load
 from twofold.train.optim import OptimizerSpec, make_optimizer, schedule, set_rates
 
 
-def lars_by_hand(form, weights, gradients, rates, *, mu=0.9, wd=1e-2, eta=1e-3, trust=True):
+def lars_by_hand(form, weights, gradients, rates, *, mu=0.9, wd=1e-2, trust=True):
     """METHODS 0, written as loops over plain numbers."""
     w, v = list(weights), [0.0] * len(weights)
     for gradient, lr in zip(gradients, rates, strict=True):
         decay = wd if trust else 0.0
         g = [gi + decay * wi for gi, wi in zip(gradient, w, strict=True)]
         norm_w = math.hypot(*w)
-        norm_g = math.hypot(*gradient) + decay * norm_w if form == "larc" else math.hypot(*g)
+        norm_g = math.hypot(*gradient) + decay * norm_w if "larc" in form else math.hypot(*g)
+        eta = 0.02 if form == "larc_clip" else 1e-3
         r = eta * norm_w / norm_g if trust and norm_w > 0 and norm_g > 0 else 1.0
+        if form == "larc_clip" and trust:
+            r = min(r / lr, 1.0)
         for i in range(len(w)):
             if form == "lars":
                 v[i] = mu * v[i] + lr * r * g[i]
@@ -30,13 +33,13 @@ def lars_by_hand(form, weights, gradients, rates, *, mu=0.9, wd=1e-2, eta=1e-3, 
     return w
 
 
-@pytest.mark.parametrize("form", ["lars", "lars_out", "larc"])
+@pytest.mark.parametrize("form", ["lars", "lars_out", "larc", "larc_clip"])
 @pytest.mark.parametrize("trust", [True, False])
 def test_lars_is_the_published_form(form, trust):
     torch.manual_seed(0)
     start = torch.randn(5, dtype=torch.float64)
     gradients = torch.randn(4, 5, dtype=torch.float64)
-    rates = [0.1, 0.5, 0.3, 0.05]
+    rates = [0.1, 0.5, 0.005, 0.05]  # the trust of larc_clip is at most 1 at the third
     w = nn.Parameter(start.clone())
     spec = OptimizerSpec(optimizer=form, lr=1.0, weight_decay=1e-2)
     group = {"params": [w], "trust": trust, "weight_decay_scale": float(trust)}

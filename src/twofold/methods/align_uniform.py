@@ -1,13 +1,12 @@
 """Alignment and uniformity: what contrastive losses pursue, asked for directly."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import nn
 
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
-from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import Hidden, mlp
 from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
@@ -41,6 +40,7 @@ class AlignUniform(Method):
     """
 
     views = recipes.C
+    revision: ClassVar[int] = 2
     presets: ClassVar = {
         "imagenet": {
             "align": 3.0,
@@ -82,10 +82,6 @@ class AlignUniform(Method):
         seen = {"embedding": z1.detach(), "positive": z2.detach()}
         scalars = {"alignment": align.detach(), "uniformity": uniform.detach()}
         return Step(self.align * align + self.uniform * uniform, {**seen, **scalars})
-
-    def param_groups(self) -> list[dict[str, Any]]:
-        """Biases and norms are not decayed."""
-        return matrices_and_vectors(self)
 
     def parts(self) -> dict[str, nn.Module]:
         """The projection head."""

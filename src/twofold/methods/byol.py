@@ -57,12 +57,11 @@ class BYOL(Method):
             "batch_size": 4096,
             "epochs": 300,
         },
-        # published with LARS whose trust is 20 times as large and at most 1, at a rate of 1.0
         "cifar10": {
             "momentum": 0.99,
             "recipe": recipes.D_CIFAR,
             "encoder": "resnet18",
-            "optimizer": "lars_out",
+            "optimizer": "larc_clip",
             "lr": 1.0,
             "weight_decay": 1e-5,
             "warmup": 10 / 1000,

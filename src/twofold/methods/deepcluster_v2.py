@@ -74,6 +74,18 @@ class DeepClusterV2(Method):
             "batch_size": 4096,
             "epochs": 800,
         },
+        "cifar10": {
+            "recipe": recipes.C_CIFAR,
+            "encoder": "resnet18",
+            "optimizer": "larc_clip",
+            "lr": 0.6,
+            "weight_decay": 1e-6,
+            "momentum": 0.9,
+            "warmup": 10 / 1000,
+            "floor": 1e-3,
+            "batch_size": 256,
+            "epochs": 1000,
+        },
         "small": {
             "prototypes": 300,
             "hidden": 512,

@@ -86,7 +86,7 @@ class DINO(Method):
             "decay_growth": 1.0,
             "recipe": recipes.D_CIFAR,
             "encoder": "resnet18",
-            "optimizer": "lars_out",
+            "optimizer": "larc_clip",
             "lr": 0.3,
             "weight_decay": 1e-6,
             "warmup": 10 / 1000,

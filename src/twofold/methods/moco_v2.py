@@ -15,7 +15,7 @@ from twofold.nn.multicrop import apart
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.queue import Queue
 from twofold.nn.shuffle import shuffled_keys
-from twofold.nn.teacher import Teacher
+from twofold.nn.teacher import Teacher, cosine_momentum
 from twofold.objectives.contrastive import info_nce
 from twofold.objectives.hard_negatives import skewed_ranks
 from twofold.views import recipes
@@ -32,6 +32,7 @@ class MoCoV2(Method):
         make_encoder: Builds the query encoder f_q.
         temperature: tau of InfoNCE.
         momentum: m of the key encoder f_k. Short runs want less (0.99).
+        last_momentum: What m rises to along half a cosine; the paper's does not (None).
         queue: K, number of past keys that serve as negatives. Small data want fewer (4096).
         hidden: Units of the hidden layer of the head; 0 for none, a list for any.
         dim: Length of q and k; 0 for no head, q = h.
@@ -69,9 +70,11 @@ class MoCoV2(Method):
         },
         "cifar10": {
             "momentum": 0.99,
+            "last_momentum": 0.999,
             "queue": 32768,
             "dim": 256,
             "symmetric": True,
+            "recipe": recipes.sizes(recipes.B, [(1.0, (0.08, 1.0), 2)]),
             "encoder": "resnet18",
             "optimizer": "sgd",
             "lr": 0.3,
@@ -99,6 +102,7 @@ class MoCoV2(Method):
         *,
         temperature: float = 0.2,
         momentum: float = 0.999,
+        last_momentum: float | None = None,
         queue: int = 65536,
         hidden: Hidden = 2048,
         dim: int = 128,
@@ -109,6 +113,7 @@ class MoCoV2(Method):
         super().__init__()
         self.temperature = temperature
         self.momentum = momentum
+        self.last_momentum = momentum if last_momentum is None else last_momentum
         self.symmetric = symmetric
         self.hardness = hardness
         self.encoder = encoder = make_encoder()
@@ -142,7 +147,7 @@ class MoCoV2(Method):
 
     def after_step(self, progress: Progress) -> None:
         """The key encoder follows; the keys of this batch enter the queue."""
-        self.teacher.follow(self.momentum)
+        self.teacher.follow(cosine_momentum(self.momentum, progress, self.last_momentum))
         self.queue.write()
         average_statistics(self)
 

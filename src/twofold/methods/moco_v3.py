@@ -80,7 +80,7 @@ class MoCoV3(Method):
             "temperature": 0.2,
             "recipe": recipes.D_CIFAR,
             "encoder": "resnet18",
-            "optimizer": "lars_out",
+            "optimizer": "larc_clip",
             "lr": 0.3,
             "weight_decay": 1e-6,
             "warmup": 10 / 1000,

@@ -92,12 +92,12 @@ class PixPro(Method):
         self.threshold = threshold
         self.instance = instance
         self.encoder = encoder = make_encoder()
-        width = dim or encoder.width
-        self.projector = pixel_mlp(encoder.width, hidden, dim)
+        width = dim or encoder.map_width
+        self.projector = pixel_mlp(encoder.map_width, hidden, dim)
         self.transform = nn.Conv2d(width, width, 1)
         students: dict[str, nn.Module] = {"encoder": self.encoder, "projector": self.projector}
         if instance:
-            self.instance_projector = mlp(encoder.width, hidden, dim)
+            self.instance_projector = mlp(encoder.map_width, hidden, dim)
             self.instance_predictor = mlp(width, hidden, width)
             students["instance_projector"] = self.instance_projector
         self.teacher = Teacher(**students)
@@ -118,7 +118,7 @@ class PixPro(Method):
             both = self._instance_loss(map1, keys2) + self._instance_loss(map2, keys1)
             loss = loss + self.instance * both
         pairs = near.sum(dim=(1, 2)).float().mean()
-        pooled = {"embedding": self.encoder.pool(map1).detach(), "positive": self.encoder.pool(map2).detach()}
+        pooled = {"embedding": _pool(map1).detach(), "positive": _pool(map2).detach()}
         return Step(loss, {**pooled, "positive_pairs": pairs})
 
     def _same_place(self, batch: Batch, grid: tuple[int, int]) -> Bool[Tensor, "b n n"]:
@@ -139,9 +139,9 @@ class PixPro(Method):
     def _instance_loss(
         self, grid: Float[Tensor, "b c h w"], keys: Float[Tensor, "b c h w"]
     ) -> Float[Tensor, ""]:
-        q = self.instance_predictor(self.instance_projector(self.encoder.pool(grid)))
+        q = self.instance_predictor(self.instance_projector(_pool(grid)))
         with torch.no_grad():
-            z = self.teacher.instance_projector(self.teacher.encoder.pool(keys))
+            z = self.teacher.instance_projector(_pool(keys))
         return cosine_regression(q, z)
 
     def after_step(self, progress: Progress) -> None:
@@ -155,3 +155,8 @@ class PixPro(Method):
     def parts(self) -> dict[str, nn.Module]:
         """The projection of cells and the transformation inside pixel propagation."""
         return {"projector": self.projector, "transform": self.transform}
+
+
+def _pool(grid: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c"]:
+    """The mean of all cells: of networks that pool tokens, the map is all that both branches share."""
+    return grid.mean(dim=(2, 3))

@@ -60,13 +60,12 @@ class VICReg(Method):
             "batch_size": 2048,
             "epochs": 1000,
         },
-        # published with LARS whose trust is at most 1, which is SGD but for the largest gradients
         "cifar10": {
             "hidden": 2048,
             "dim": 2048,
             "recipe": recipes.sizes(recipes.D_SYMMETRIC, [(1.0, (0.2, 1.0), 2)]),
             "encoder": "resnet18",
-            "optimizer": "sgd",
+            "optimizer": "larc_clip",
             "lr": 0.3,
             "weight_decay": 1e-4,
             "momentum": 0.9,

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from twofold.core import dist
+from twofold.core.errors import UsageError
 from twofold.core.precision import cast_up, full_precision
 
 
@@ -47,7 +48,12 @@ class Bank(nn.Module):
             count: Images of this process.
             each: Negatives of each image.
             step: Of the training.
+
+        Raises:
+            UsageError: If no negatives are wanted.
         """
+        if each < 1:
+            raise UsageError(f"--negatives must be 1 or more, not {each}")
         device = self.rows.device
         random = torch.Generator(device).manual_seed(step)
         everyone = (dist.world_size() * count, each)

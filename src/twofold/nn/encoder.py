@@ -53,6 +53,7 @@ class Encoder(nn.Module):
     Attributes:
         width: Length of ``h``.
         at_once: Images that go through the backbone at once (see ``nn/in_parts.py``); None is all.
+        begun: Whether its weights come from a training before this one.
 
     Raises:
         UsageError: If there is no such model, or gray images are to be split.
@@ -99,6 +100,7 @@ class Encoder(nn.Module):
         self.head = nn.Sequential(*layers)
         self.width: int = widths[-1]
         self.at_once: int | None = None
+        self.begun = pretrained
         self._layout = self.layout
         shape = (1, channels, 1, 1)
         self.register_buffer("mean", torch.tensor(self.spec["mean"]).view(shape))
@@ -106,7 +108,7 @@ class Encoder(nn.Module):
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b width"]:
         """Pooled features ``h``."""
-        return self._in_parts(lambda part: self.pool(self.backbone.forward_features(part)), x)
+        return self._in_parts(self._pooled, x)
 
     def grid(self, x: Float[Tensor, "b c h w"], stage: int = -1) -> Float[Tensor, "b d gh gw"]:
         """Feature map after a stage; the last by default."""
@@ -119,15 +121,15 @@ class Encoder(nn.Module):
 
         return self._in_parts(features, x)
 
-    def pool(self, features: Float[Tensor, "b ..."]) -> Float[Tensor, "b width"]:
-        """``h`` from the last feature map, for methods that need both; of transformers, from all tokens."""
-        pooled: Tensor = self.head(self.backbone.forward_head(features, pre_logits=True))
-        return pooled
-
     @property
     def stages(self) -> int:
         """Number of feature maps that ``grid`` can return."""
         return len(self.backbone.feature_info)
+
+    @property
+    def map_width(self) -> int:
+        """Channels of the last feature map, which may be others than those of ``h``."""
+        return int(self.backbone.feature_info[-1]["num_chs"])
 
     @property
     def patch_embedding(self) -> nn.Module | None:
@@ -145,6 +147,11 @@ class Encoder(nn.Module):
         convolutions = (m for m in self.backbone.modules() if isinstance(m, nn.Conv2d))
         whole = all(c.out_channels % block == 0 for c in convolutions)
         return torch.channels_last if whole else torch.contiguous_format
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        features = self.backbone.forward_features(x)
+        pooled: Tensor = self.head(self.backbone.forward_head(features, pre_logits=True))
+        return pooled
 
     def _in_parts(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
         x = self._normalise(x)

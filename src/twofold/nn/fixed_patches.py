@@ -1,5 +1,7 @@
 """A vision transformer whose input side does not learn."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,7 +11,9 @@ from twofold.nn.encoder import Encoder
 
 @torch.no_grad()
 def fix_patches(encoder: Encoder) -> None:
-    """Freezes the patch embedding as it is, and sets positions to fixed sines and cosines.
+    """Freezes the patch embedding as it is, and positions as sines and cosines.
+
+    A network that was trained before keeps the positions that it was trained with.
 
     In self-supervised training the gradient of the first layer has spikes, which show as dips of
     accuracy; a random patch embedding that never moves has none. Networks without patches stay as they are.
@@ -24,10 +28,13 @@ def fix_patches(encoder: Encoder) -> None:
     learned = getattr(vit, "pos_embed", None)
     if not isinstance(learned, nn.Parameter):
         return
-    height, width = vit.patch_embed.grid_size
+    learned.requires_grad_(False)
+    if encoder.begun:
+        return
+    side = math.isqrt(learned.shape[1])
+    height, width = getattr(vit.patch_embed, "grid_size", (side, side))
     grid = sine_cosine_positions(height, width, learned.shape[-1])
     prefix = learned.shape[1] - len(grid)  # the class token has position 0
-    learned.requires_grad_(False)
     learned.copy_(torch.cat([torch.zeros(prefix, learned.shape[-1]), grid])[None])
 
 

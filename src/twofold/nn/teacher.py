@@ -48,6 +48,6 @@ class Teacher(nn.Module):
         torch._foreach_lerp_(own, followed, 1 - momentum)
 
 
-def cosine_momentum(start: float, progress: Progress) -> float:
-    """Momentum that rises from ``start`` to 1 along half a cosine (BYOL, arXiv:2006.07733, section 3.3)."""
-    return 1 - (1 - start) * (math.cos(math.pi * progress.fraction) + 1) / 2
+def cosine_momentum(start: float, progress: Progress, end: float = 1.0) -> float:
+    """Momentum that rises from ``start`` to ``end`` along half a cosine (BYOL, 2006.07733, section 3.3)."""
+    return end - (end - start) * (math.cos(math.pi * progress.fraction) + 1) / 2

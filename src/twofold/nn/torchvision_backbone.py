@@ -53,6 +53,17 @@ class TorchvisionBackbone(nn.Module):
         self._size = size
 
     @property
+    def patch_embed(self) -> nn.Module | None:
+        """What turns patches into tokens, in a vision transformer; None in other networks."""
+        swin = type(self.network).__name__ == "SwinTransformer"
+        return self.network.features[0] if swin else getattr(self.network, "conv_proj", None)
+
+    @property
+    def pos_embed(self) -> nn.Parameter | None:
+        """The positions that a vision transformer learns; None in other networks."""
+        return getattr(getattr(self.network, "encoder", None), "pos_embedding", None)
+
+    @property
     def feature_info(self) -> list[dict[str, int]]:
         """Channels of every feature map."""
         was = self.network.training

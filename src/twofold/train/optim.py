@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from twofold.core.batch import Progress
 
+OptimizerName = Literal["sgd", "nesterov", "adam", "adamw", "lars", "lars_out", "larc", "larc_clip"]
+
 
 @dataclass(frozen=True)
 class OptimizerSpec:
@@ -18,7 +20,7 @@ class OptimizerSpec:
     Args:
         optimizer: ``nesterov`` is ``sgd`` that looks ahead by its momentum; ``lars`` keeps the rate inside
             the momentum (SimCLR); ``lars_out`` multiplies it in last (BYOL, Barlow Twins, VICReg, MoCo v3);
-            ``larc`` is SwAV's.
+            ``larc`` is SwAV's; ``larc_clip`` never lets a layer's rate exceed ``lr``.
         lr: Highest learning rate, used as it is: not scaled by the batch.
         weight_decay: Decoupled for ``adamw``, added to the gradient otherwise.
         momentum: Of ``sgd``, ``nesterov`` and LARS.
@@ -29,7 +31,7 @@ class OptimizerSpec:
         drop: What the rate is multiplied by there.
     """
 
-    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "lars", "lars_out", "larc"] = "sgd"
+    optimizer: OptimizerName = "sgd"
     lr: float = 0.06
     weight_decay: float = 5e-4
     momentum: float = 0.9
@@ -57,7 +59,7 @@ def make_optimizer(spec: OptimizerSpec, groups: Iterable[dict[str, Any]]) -> tor
             return torch.optim.Adam(listed, fused=True, **common)
         case "adamw":
             return torch.optim.AdamW(listed, fused=True, **common)
-        case "lars" | "lars_out" | "larc":
+        case "lars" | "lars_out" | "larc" | "larc_clip":
             return Lars(listed, momentum=spec.momentum, form=spec.optimizer, **common)
 
 
@@ -103,7 +105,9 @@ class Lars(torch.optim.Optimizer):
         lars (SimCLR):               v = mu v + lr r g;  w = w - v
         lars_out (BYOL and others):  v = mu v + r g;     w = w - lr v
 
-    ``larc`` (SwAV) is ``lars_out`` with ``r = eta |w| / (|grad| + wd |w|)``.
+    ``larc`` (SwAV) is ``lars_out`` with ``r = eta |w| / (|grad| + wd |w|)``. ``larc_clip`` (CIFAR-10, apex's
+    default) is ``larc`` with ``r = min(r / lr, 1)`` and an ``eta`` of 0.02 instead of 0.001: the rate of a
+    layer is ``eta |w| / (|grad| + wd |w|)``, but at most ``lr``.
 
     Reference:
         You, Gitman, Ginsburg: Large Batch Training of Convolutional Networks (arXiv:1708.03888).
@@ -116,8 +120,7 @@ class Lars(torch.optim.Optimizer):
         lr: float,
         momentum: float,
         weight_decay: float,
-        form: Literal["lars", "lars_out", "larc"],
-        eta: float = 1e-3,
+        form: Literal["lars", "lars_out", "larc", "larc_clip"],
     ) -> None:
         defaults = {
             "lr": lr,
@@ -125,7 +128,7 @@ class Lars(torch.optim.Optimizer):
             "weight_decay": weight_decay,
             "trust": True,
             "form": form,
-            "eta": eta,
+            "eta": 0.02 if form == "larc_clip" else 1e-3,
         }
         super().__init__(params, defaults)
 
@@ -143,9 +146,12 @@ class Lars(torch.optim.Optimizer):
         g = w.grad.add(w, alpha=decay)
         if group["trust"]:
             w_norm = w.norm()
-            against = w.grad.norm() + decay * w_norm if form == "larc" else g.norm()
+            against = w.grad.norm() + decay * w_norm if form.startswith("larc") else g.norm()
             known = (w_norm > 0) & (against > 0)
-            g = g * torch.where(known, group["eta"] * w_norm / against, torch.ones_like(w_norm))
+            trust = group["eta"] * w_norm / against
+            if form == "larc_clip":
+                trust = (trust / group["lr"]).clamp(max=1)
+            g = g * torch.where(known, trust, torch.ones_like(w_norm))
         if form == "lars":
             g = g * group["lr"]
         state = self.state[w]

@@ -140,6 +140,7 @@ def build(run: Run, images: Images, engine: Engine, *, from_parent: bool = True)
             )
         if parent is not None:
             encoder.load_state_dict(parent.state_dict())
+            encoder.begun = True
         return encoder
 
     module: Method = method(make_encoder, **run.method["arguments"])

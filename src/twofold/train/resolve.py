@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
 from twofold.core import registry
 from twofold.core.errors import TwofoldError, UsageError, nearest
@@ -15,7 +15,7 @@ from twofold.core.source import Source
 from twofold.train import shares
 from twofold.train.defaults import Defaults, choose, fitting_batch
 from twofold.train.fitting_views import check_views
-from twofold.train.optim import OptimizerSpec
+from twofold.train.optim import OptimizerName, OptimizerSpec
 from twofold.views.asked import asked
 from twofold.views.recipes import for_size
 
@@ -30,6 +30,7 @@ USUAL_RATES = {
     "lars": 0.3,
     "lars_out": 0.3,
     "larc": 0.3,
+    "larc_clip": 0.3,
 }
 """For batches of 256, where another optimiser than the preset's is asked for: its rate is not for that."""
 
@@ -55,8 +56,8 @@ class Request:
             gradient is that of the whole batch, for one more forward pass. Batch norm sees the parts.
         freeze: Parts whose weights stay as they were drawn: projector, or [projector, prototypes]. What is
             frozen still passes gradients on.
-        optimizer: sgd, nesterov, adam, adamw, lars, lars_out or larc, instead of the method's own. For small
-            batches and short runs try adamw before LARS.
+        optimizer: sgd, nesterov, adam, adamw, lars, lars_out, larc or larc_clip, instead of the method's
+            own. For small batches and short runs try adamw before LARS.
         lr: Highest learning rate, as it is; a preset's own, and a usual one of an optimiser that is not the
             preset's, are scaled by the batch.
         weight_decay: Weight decay.
@@ -77,7 +78,7 @@ class Request:
     batch_size: int | None = None
     micro_batch: int | None = None
     freeze: tuple[str, ...] | str | None = None
-    optimizer: Literal["sgd", "nesterov", "adam", "adamw", "lars", "lars_out", "larc"] | None = None
+    optimizer: OptimizerName | None = None
     lr: float | None = None
     weight_decay: float | None = None
     warmup: float | None = None
