@@ -1,7 +1,7 @@
 """Saying in a sentence that a training fails, and what to change: judged against the untrained network."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from twofold.core.batch import Progress
@@ -34,16 +34,13 @@ class Figures(NamedTuple):
 class Alarms:
     """Watches the figures of logged steps; each form of failure is told once in a run.
 
-    Accuracy is not looked at: labels may be missing, and a network that learns little has not collapsed.
-
-    Args:
-        untrained: Figures of the first step; None while there are none, then the first to come are these.
-        told: Names of alarms that were told before the run was resumed.
+    The first figures are the untrained network's. Accuracy is not looked at: labels may be missing, and a
+    network that learns little has not collapsed.
     """
 
-    def __init__(self, untrained: Mapping[str, float] | None = None, told: Iterable[str] = ()) -> None:
-        self._untrained = untrained
-        self._told = set(told)
+    def __init__(self) -> None:
+        self._untrained: Mapping[str, float] | None = None
+        self._told: set[str] = set()
         self._in_a_row: Counter[str] = Counter()
 
     def __call__(self, progress: Progress, figures: Mapping[str, float]) -> list[Alarm]:

@@ -59,11 +59,8 @@ class Watcher:
         self._gradients = GradientNorm(training.optimizer, lambda: self._due(training.step + 1))
         self._probes = _probes(training, source)
         self._looks = _looks(training.progress()) if self._probes else set()
-        lines = list(folder.log())
-        self._alarms = Alarms(
-            untrained=next((line for line in lines if line["step"] == 1 and "loss" in line), None),
-            told=[line["alarm"] for line in lines if "alarm" in line],
-        )
+        self._alarms = Alarms()
+        self._recall(folder)
         self._latest: dict[str, float] = {}
 
     def __enter__(self) -> "Watcher":
@@ -82,6 +79,14 @@ class Watcher:
         if self._due(progress.step):
             self._measure(progress, step, rate)
         self._show.step(progress, lambda: self._figures(progress, step))
+
+    def _recall(self, folder: RunFolder) -> None:
+        """What a run that goes on has logged already; its alarms were told then."""
+        now = self._training.progress()
+        for line in folder.log():
+            figures = {name: value for name, value in line.items() if isinstance(value, int | float)}
+            if {"loss", "epoch"} <= figures.keys():
+                self._alarms(now._replace(step=line["step"], epoch=line["epoch"]), figures)
 
     def _due(self, step: int) -> bool:
         """The first step, whose embeddings are an untrained network's, each so-many-th and the last."""
