@@ -143,10 +143,11 @@ class CMC(Method):
         ranks = skewed_ranks(len(self.banks[0].rows) - 1, self.hardness, progress.step, self.negatives)
         losses = []
         for (one, other), partition in zip(self.directions, self.partitions, strict=True):
-            rows = self.banks[other].rows
-            others = drawn if ranks is None else rows_at_ranks(v[one], rows, batch.item, ranks)
-            scores = memory_scores(v[one], rows[batch.item], rows[others], self.temperature)
-            losses.append(memory_loss(scores, self.loss, len(rows), partition))
+            bank = self.banks[other]
+            others = drawn if ranks is None else rows_at_ranks(v[one], bank.rows, batch.item, ranks)
+            own, rest = bank.look_up(batch.item), bank.look_up(others)
+            scores = memory_scores(v[one], own, rest, self.temperature)
+            losses.append(memory_loss(scores, self.loss, len(bank.rows), partition))
         for bank, vectors in zip(self.banks, v, strict=True):
             bank.stage(batch.item, vectors)
         return Step(torch.stack(losses).sum(), {"embedding": torch.cat(v, dim=1).detach()})

@@ -130,11 +130,11 @@ class InstDisc(Method):
     def forward(self, batch: Batch, progress: Progress) -> Step:
         """The image's own memory against others, as the bank was before this batch."""
         v = self.projector(self.encoder(batch.views[0].pixels))
-        n, memories = len(self.bank.rows), self.bank.rows[batch.item]
+        n, memories = len(self.bank.rows), self.bank.look_up(batch.item)
         ranks = skewed_ranks(n - 1, self.hardness, progress.step, self.negatives)
         drawn = self.bank.draw(len(v), self.negatives, progress.step)
         others = drawn if ranks is None else rows_at_ranks(v, self.bank.rows, batch.item, ranks)
-        scores = memory_scores(v, memories, self.bank.rows[others], self.temperature)
+        scores = memory_scores(v, memories, self.bank.look_up(others), self.temperature)
         loss = memory_loss(scores, self.loss, n, self.partition)
         if self.proximal:
             loss = loss + self.proximal * cosine_regression(v, memories)

@@ -130,12 +130,12 @@ class PIRL(Method):
         x, patches = (view.pixels for view in batch.views)
         v = self.projector(self.encoder(x))
         v_patches = self.jigsaw(embed_patches(self.encoder, patches))
-        rows, losses = self.bank.rows, []
+        rows, own, losses = self.bank.rows, self.bank.look_up(batch.item), []
         drawn = self.bank.draw(len(v), self.negatives, progress.step)
         ranks = skewed_ranks(len(rows) - 1, self.hardness, progress.step, self.negatives)
         for f, partition in zip((v, v_patches), self.partition, strict=True):
             others = drawn if ranks is None else rows_at_ranks(f, rows, batch.item, ranks)
-            scores = memory_scores(f, rows[batch.item], rows[others], self.temperature)
+            scores = memory_scores(f, own, self.bank.look_up(others), self.temperature)
             losses.append(memory_loss(scores, self.loss, len(rows), partition))
         of_image, of_patches = losses
         self.bank.stage(batch.item, v)

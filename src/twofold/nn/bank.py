@@ -60,6 +60,10 @@ class Bank(nn.Module):
         drawn = torch.randint(len(self.rows), everyone, generator=random, device=device)
         return drawn[dist.rows(count).to(device)]
 
+    def look_up(self, items: Int[Tensor, "*n"]) -> Float[Tensor, "*n width"]:
+        """The memories of some images; much faster than indexing ``rows`` where they are many."""
+        return F.embedding(items, self.rows)
+
     def stage(self, items: Int[Tensor, " b"], vectors: Float[Tensor, "b width"]) -> None:
         """Remembers the embeddings of this step, those of all processes.
 
