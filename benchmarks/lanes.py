@@ -45,7 +45,7 @@ def side_by_side(tasks: Sequence[T], lanes: int, run: Callable[[T, int], object]
 
 
 def pretrain(data: str, options: Sequence[str], out: Path, cores: Sequence[int]) -> dict[str, Any]:
-    """A run: its folder, its ``spec.json``, the figures of its log, and the seconds it took."""
+    """A run: its folder, its ``spec.json``, the figures and alarms of its log, and the seconds it took."""
     began = time.monotonic()
     subprocess.run(
         [sys.executable, "-m", "twofold", "pretrain", data, *options, "--out", str(out)],
@@ -59,5 +59,6 @@ def pretrain(data: str, options: Sequence[str], out: Path, cores: Sequence[int])
         "folder": spec.parent,
         "spec": json.loads(spec.read_text()),
         "log": [line for line in log if "loss" in line],
+        "alarms": [line["alarm"] for line in log if "alarm" in line],
         "seconds": round(time.monotonic() - began, 1),
     }

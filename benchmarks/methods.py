@@ -88,6 +88,7 @@ def pretrained(wanted: argparse.Namespace, some: dict[str, Any], lane: int) -> d
         "steps": spec["steps"],
         "losses": [log[0]["loss"], log[-1]["loss"]],
         "spread": log[-1]["std"],
+        "alarms": run["alarms"],
         "encoder": spec["encoder"]["name"],
         "view_size": spec["view_size"],
         "batch_size": spec["batch_size"],

@@ -87,7 +87,7 @@ class CMC(Method):
             "temperature": 0.1,
             "negatives": 1024,
             "batch_size": 128,
-            "lr": 0.4,
+            "lr": 0.8,
         },
     }
 
@@ -150,7 +150,9 @@ class CMC(Method):
             losses.append(memory_loss(scores, self.loss, len(bank.rows), partition))
         for bank, vectors in zip(self.banks, v, strict=True):
             bank.stage(batch.item, vectors)
-        return Step(torch.stack(losses).sum(), {"embedding": torch.cat(v, dim=1).detach()})
+        memories = torch.cat([bank.look_up(batch.item) for bank in self.banks], dim=1)
+        seen = {"embedding": torch.cat(v, dim=1).detach(), "positive": memories}
+        return Step(torch.stack(losses).sum(), seen)
 
     def after_step(self, progress: Progress) -> None:
         """The memories of this batch follow; every Z is kept from the first batch on."""

@@ -70,6 +70,7 @@ class DeepClusterV2(Method):
             "weight_decay": 1e-6,
             "momentum": 0.9,
             "warmup": 10 / 800,
+            "floor": 1e-3,
             "schedule": "cosine",
             "batch_size": 4096,
             "epochs": 800,
@@ -94,7 +95,7 @@ class DeepClusterV2(Method):
                 recipes.B, (0.2, 1.0), local_count=2, local_scale=(0.1, 0.3), local_side=2 / 3
             ),
             "batch_size": 128,
-            "lr": 0.4,
+            "lr": 0.8,
         },
     }
 

@@ -105,7 +105,7 @@ class DINO(Method):
             ),
             "batch_size": 128,
             "optimizer": "adamw",
-            "lr": 4e-3,
+            "lr": 0.008,
             "weight_decay": 1e-4,
         },
     }

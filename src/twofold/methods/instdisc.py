@@ -85,7 +85,7 @@ class InstDisc(Method):
             "dim": 128,
             "recipe": recipes.single(recipes.B),
             "batch_size": 128,
-            "lr": 0.4,
+            "lr": 0.8,
         },
     }
 

@@ -87,7 +87,7 @@ class MoCoV1(Method):
             "bn_splits": 4,
             "recipe": recipes.B,
             "batch_size": 128,
-            "lr": 0.4,
+            "lr": 0.8,
         },
     }
 

@@ -92,7 +92,7 @@ class MoCoV2(Method):
             "bn_splits": 4,
             "symmetric": True,
             "batch_size": 128,
-            "lr": 0.4,
+            "lr": 0.8,
         },
     }
 

@@ -94,7 +94,7 @@ class MoCoV3(Method):
             "dim": 128,
             "recipe": recipes.B,
             "batch_size": 128,
-            "lr": 0.4,
+            "lr": 0.8,
         },
     }
 

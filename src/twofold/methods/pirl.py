@@ -82,7 +82,7 @@ class PIRL(Method):
                 recipes.B.expanded[0], name="B alone+jigsaw", per_patch=recipes.B.views[0].operations[1:]
             ),
             "batch_size": 128,
-            "lr": 0.4,
+            "lr": 0.8,
         },
     }
 
@@ -140,7 +140,8 @@ class PIRL(Method):
         of_image, of_patches = losses
         self.bank.stage(batch.item, v)
         loss = self.weight * of_patches + (1 - self.weight) * of_image
-        return Step(loss, {"embedding": v.detach(), "loss_of_patches": of_patches.detach()})
+        seen = {"embedding": v.detach(), "positive": own}
+        return Step(loss, {**seen, "loss_of_patches": of_patches.detach()})
 
     def after_step(self, progress: Progress) -> None:
         """The memories of this batch follow; both Z are kept from the first batch on."""

@@ -70,7 +70,7 @@ class PixPro(Method):
             "recipe": recipes.B,
             "batch_size": 128,
             "optimizer": "lars",
-            "lr": 2.0,
+            "lr": 8.0,
             "warmup": 0.2,
         },
     }

@@ -79,7 +79,7 @@ class SimSiam(Method):
             "depth": 2,
             "recipe": recipes.B,
             "batch_size": 128,
-            "lr": 0.3,
+            "lr": 1.2,
             "warmup": 0.0,
         },
     }

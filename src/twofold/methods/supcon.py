@@ -74,7 +74,7 @@ class SupCon(Method):
             "batch_size": 256,
             "epochs": 1000,
         },
-        "small": {"temperature": 0.2, "hidden": 512, "norm": True, "recipe": recipes.B, "lr": 0.3},
+        "small": {"temperature": 0.2, "hidden": 512, "norm": True, "recipe": recipes.B, "lr": 0.6},
     }
 
     def __init__(

@@ -56,7 +56,7 @@ class Supervised(Method):
     small_views = True
     presets: ClassVar = {
         "imagenet": {
-            "optimizer": "sgd",
+            "optimizer": "nesterov",
             "lr": 0.1,
             "weight_decay": 1e-4,
             "momentum": 0.9,

@@ -92,7 +92,7 @@ class SwAV(Method):
                 recipes.B, (0.2, 1.0), local_count=2, local_scale=(0.1, 0.3), local_side=2 / 3
             ),
             "optimizer": "adamw",
-            "lr": 4e-3,
+            "lr": 0.008,
             "weight_decay": 1e-4,
         },
     }

@@ -79,7 +79,7 @@ class SWD(Method):
             "dim": 64,
             "recipe": recipes.B,
             "optimizer": "adamw",
-            "lr": 2e-3,
+            "lr": 0.008,
             "weight_decay": 1e-4,
         },
     }

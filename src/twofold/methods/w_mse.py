@@ -86,7 +86,7 @@ class WMSE(Method):
             "dim": 64,
             "recipe": recipes.B,
             "optimizer": "adam",
-            "lr": 2e-3,
+            "lr": 0.004,
             "weight_decay": 1e-6,
         },
     }
