@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from twofold.train.stream import Stream, _prefetched
+from twofold.train.stream import Stream, _prefetched, _times_before
 from twofold.views import recipes
 from twofold.views.maker import ViewMaker
 
@@ -99,3 +99,16 @@ def test_each_part_of_a_batch_is_made_as_in_the_whole():
         assert torch.equal(batch.item, torch.cat([share.item for share in shares]))
         for number, view in enumerate(batch.views):
             assert torch.equal(view.pixels, torch.cat([share.views[number].pixels for share in shares]))
+
+
+def test_an_image_that_is_drawn_again_is_seen_anew():
+    weights = torch.tensor([1.0, 1.0, *[0.0] * 8])
+    first, *rest = stream().batches(0, weights=weights)
+    places = torch.cat([batch.views[0].frame for batch in (first, *rest)]).flatten(1)
+    assert len(places.unique(dim=0)) == 9
+    (again,) = list(stream().batches(0, first=2, weights=weights))
+    assert torch.equal(again.views[0].frame, rest[1].views[0].frame)
+
+
+def test_times_before_are_counted_along_the_order():
+    assert _times_before(np.array([3, 1, 3, 3, 0, 1])).tolist() == [0, 0, 1, 2, 0, 1]

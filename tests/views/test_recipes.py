@@ -14,7 +14,7 @@ from twofold.views.ops.noise import GaussianNoise
 from twofold.views.ops.patches import Patches
 from twofold.views.ops.randaugment import RandAugment
 from twofold.views.ops.solarize import Solarize
-from twofold.views.pretext_recipes import CMC, JIGSAW, PIRL, ROTATION, can, ibot
+from twofold.views.pretext_recipes import CMC, CPC, JIGSAW, PIRL, ROTATION, can, ibot
 from twofold.views.recipes import (
     C_CIFAR,
     A,
@@ -149,3 +149,8 @@ def test_gray_images_keep_what_does_not_concern_colour():
     assert found(recipe, Blur) == BLUR["D"]
     assert found(recipe, Solarize) == SOLARIZE["D"]
     assert for_channels(D, 3) == D
+
+
+def test_cpcs_patches_are_60_of_64_pixels_every_32() -> None:
+    grid = found(CPC, Patches)[0]
+    assert grid.pixels(256) == (60, 32, 4, 0)  # of 256 = 6 * 32 + 60 + 4 pixels

@@ -64,7 +64,7 @@ class CMC(Method):
     """
 
     banks: Any
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
     views = CROP_AND_FLIP
     later = ("hidden", "hardness", "with_replacement")
     presets: ClassVar = {

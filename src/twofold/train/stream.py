@@ -62,18 +62,33 @@ class Stream:
         self, epoch: int, first: int = 0, weights: Float[Tensor, " n"] | None = None
     ) -> Iterator[Batch]:
         """This part of the batches of an epoch, from position ``first`` on."""
-        batches = self._make(self.order(epoch, weights), epoch, first)
+        order = self.order(epoch, weights)
+        before = _times_before(order) if weights is not None else np.zeros_like(order)
+        batches = self._make(order, before, epoch, first)
         return _prefetched(batches, self.ahead) if self.ahead else batches
 
-    def _make(self, order: Int[np.ndarray, " n"], epoch: int, first: int) -> Iterator[Batch]:
+    def _make(
+        self, order: Int[np.ndarray, " n"], before: Int[np.ndarray, " n"], epoch: int, first: int
+    ) -> Iterator[Batch]:
         share = self.batch_size // self.parts
         for position in range(first, self.steps_per_epoch):
             start = position * self.batch_size + self.part * share
-            items = order[start : start + share]
-            batch = self.views(self.images.read(items), items, epoch)
+            own = slice(start, start + share)
+            items = order[own]
+            batch = self.views(self.images.read(items), items, epoch, before[own])
             if self.labels and self.images.labels is not None:
                 batch = batch._replace(targets={"label": torch.from_numpy(self.images.labels[items])})
             yield batch
+
+
+def _times_before(order: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """How often each place's row stands at earlier places."""
+    by_row = order.argsort(kind="stable")
+    rows, places = order[by_row], np.arange(len(order))
+    first = np.maximum.accumulate(np.where(np.diff(rows, prepend=-1) != 0, places, 0))
+    before = np.empty_like(order)
+    before[by_row] = places - first
+    return before
 
 
 def _prefetched(batches: Iterator[T], depth: int) -> Iterator[T]:

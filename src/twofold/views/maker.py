@@ -17,6 +17,9 @@ from twofold.views.parameters import draw
 from twofold.views.recipes import for_channels
 from twofold.views.render import render
 
+_ITEM_BITS = 40
+"""Of the number that tells an image's random numbers; above them is how often it was met before."""
+
 
 class ViewMaker:
     """Makes the views of a recipe: the same ones for the same seed, epoch and item, always.
@@ -42,21 +45,28 @@ class ViewMaker:
         self.view_size = view_size
         self._drawn_alike = _drawn_alike(self.recipe)
 
-    def __call__(self, images: Pixels, items: Int[np.ndarray, " b"], epoch: int) -> Batch:
+    def __call__(
+        self,
+        images: Pixels,
+        items: Int[np.ndarray, " b"],
+        epoch: int,
+        before: Int[np.ndarray, " b"] | int = 0,
+    ) -> Batch:
         """All views of some images.
 
         Args:
             images: Colours in 0 to 255.
             items: Row of each image in the training data.
             epoch: Counted from 0; another epoch gives other views.
+            before: How often each image was met in this epoch already; each time it has other views.
         """
-        sizes = _sizes(images)
+        sizes, drawn = _sizes(images), items + (before << _ITEM_BITS)
         views: list[View] = []
         for spec, sources in self._drawn_alike:
             # in one go: the cost of drawing is that of its many small steps, hardly that of the numbers
             side = max(1, round(self.view_size * spec.crop.side))
             several = np.tile(sizes, (len(sources), 1))
-            table = draw(spec, side, several, Counter(self.seed, epoch, sources, items))
+            table = draw(spec, side, several, Counter(self.seed, epoch, sources, drawn))
             for start in range(0, len(several), len(items)):
                 views.append(render(images, table.rows(slice(start, start + len(items)))))
         return Batch(tuple(views), torch.tensor(items, dtype=torch.int64), torch.from_numpy(sizes))

@@ -112,18 +112,20 @@ RELATIVE_POSITION = Recipe(
 )
 """Relative position (1505.05192): the nine patches in their order; as 1901.09005 has it."""
 
-PIRL = jigsaw_branch(A.expanded[0], name="PIRL", per_patch=(Jitter(0.4, 0.4, 0.4, 0.4, p=1.0), Gray()))
+_COLOURS_OF_PATCHES = (Jitter(0.4, 0.4, 0.4, 0.4, p=1.0), Gray())
+
+PIRL = jigsaw_branch(A.expanded[0], name="PIRL", per_patch=_COLOURS_OF_PATCHES)
 """PIRL (1912.01991): one view of the image, one of its patches."""
 
-INFOMIN = jigsaw_branch(*E.views, name="InfoMin", per_patch=E.views[0].operations[1:])
-"""InfoMin (2005.10243): query, key, and the patches of the jigsaw branch."""
+INFOMIN = jigsaw_branch(*E.views, name="InfoMin", per_patch=_COLOURS_OF_PATCHES)
+"""InfoMin (2005.10243): query, key, and PIRL's patches, whose colours its code leaves as they are."""
 
 CPC = Recipe(
     "CPC",
     (
         ViewSpec(
             Crop(scale=((256 / 300) ** 2,) * 2, ratio=(1.0, 1.0), side=256 / 224),
-            (Flip(), Patches(grid=7, side=60 / 256, gap=-32 / 256, jitter=4 / 256)),
+            (Flip(), Patches(grid=7, side=60 / 256, gap=-28 / 256, jitter=4 / 256)),
         ),
     ),
 )
