@@ -164,3 +164,22 @@ def test_in_later_epochs_a_task_may_have_become_easy() -> None:
     easy = {**EVEN, "positive": 0.999}
     assert told_of(*[easy] * 5) == ["too_easy"]
     assert told_of(*[easy] * 5, epoch=1) == []
+
+
+UNLABELLED = [
+    name
+    for name in registry.names("methods")
+    if not registry.find("methods", name).learns_from_labels and name != "distillation"
+]
+
+
+@pytest.mark.parametrize("name", UNLABELLED)
+def test_one_direction_is_seen_of_every_method_without_labels(name: str) -> None:
+    method = tiny.make_method(name, **({"sub_batch": 16} if name == "w_mse" else {}))
+    step = method(tiny.make_batch(method), tiny.progress(0))
+    assert {"std", "rank", "positive"} <= measure(step).keys()
+    now = {**measure(step), "rank": 40.0}
+    alarms, flat = Alarms(), {**now, "rank": 1.0, "assignment_information": 0.0}
+    assert alarms(Progress(1, 100, 0, 2), now) == []
+    told = [alarm.name for _ in range(3) for alarm in alarms(Progress(2, 100, 0, 2), flat)]
+    assert "one_direction" in told

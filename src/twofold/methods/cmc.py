@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.colour_spaces import Space
 from twofold.core.method import MakeEncoder, Method
+from twofold.metrics.i_nce import i_nce
 from twofold.nn.bank import Bank, Partition
 from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
@@ -152,6 +153,8 @@ class CMC(Method):
             bank.stage(batch.item, vectors)
         memories = torch.cat([bank.look_up(batch.item) for bank in self.banks], dim=1)
         seen = {"embedding": torch.cat(v, dim=1).detach(), "positive": memories}
+        if self.loss == "softmax":
+            seen["i_nce"] = i_nce(torch.stack(losses).mean(), 1 + self.negatives)
         return Step(torch.stack(losses).sum(), seen)
 
     def after_step(self, progress: Progress) -> None:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
@@ -147,7 +148,9 @@ class DeepClusterV2(Method):
         self.clusters.stage(batch.item, z[list(self.views.globals_)])
         assigned = self.clusters.assigned[:, batch.item]
         loss = cluster_prediction(z, self.clusters.prototypes, assigned, self.temperature)
-        return Step(loss, {"embedding": z[0].detach(), "positive": z[1].detach()})
+        used = F.one_hot(assigned, self.count).amax(dim=1).double().mean()
+        seen = {"embedding": z[0].detach(), "positive": z[1].detach(), "prototypes_used": used}
+        return Step(loss, seen)
 
     def after_step(self, progress: Progress) -> None:
         """The embeddings of the global views take the place of what was remembered of these images."""

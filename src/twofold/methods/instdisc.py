@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
+from twofold.metrics.i_nce import i_nce
 from twofold.nn.bank import Bank, Partition
 from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import synchronise
@@ -136,10 +137,13 @@ class InstDisc(Method):
         others = drawn if ranks is None else rows_at_ranks(v, self.bank.rows, batch.item, ranks)
         scores = memory_scores(v, memories, self.bank.look_up(others), self.temperature)
         loss = memory_loss(scores, self.loss, n, self.partition)
+        seen = {"embedding": v.detach(), "positive": memories}
+        if self.loss == "softmax":
+            seen["i_nce"] = i_nce(loss, scores.shape[1])
         if self.proximal:
             loss = loss + self.proximal * cosine_regression(v, memories)
         self.bank.stage(batch.item, v)
-        return Step(loss, {"embedding": v.detach(), "positive": memories})
+        return Step(loss, seen)
 
     def after_step(self, progress: Progress) -> None:
         """The memories of this batch follow; Z is kept from the first batch on."""

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 from torch import nn
 
 from twofold.core import dist
@@ -9,6 +10,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
 from twofold.nn.heads import Hidden, mlp
+from twofold.nn.multicrop import apart
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.queue import Queue
 from twofold.nn.shuffle import shuffled_keys
@@ -54,6 +56,7 @@ class MoCoV1(Method):
     """
 
     views = recipes.A
+    small_views = True
     later = ("hidden",)
     presets: ClassVar = {
         "imagenet": {
@@ -114,13 +117,14 @@ class MoCoV1(Method):
         split(self, bn_splits)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
-        """InfoNCE of the first view against the second and the queue as it was before this batch."""
-        x1, x2 = (view.pixels for view in batch.views)
-        q = self.projector(self.encoder(x1))
+        """InfoNCE of the first view, and of small ones, against the second and the queue as it was before."""
+        (x1, x2), small = apart(batch, self.views)
+        q, *q_small = (self.projector(self.encoder(x)) for x in (x1, *small))
         k = shuffled_keys(self.teacher, x2, progress.step)
         ranks = skewed_ranks(len(self.queue.keys), self.hardness, progress.step)
         own, negatives = k[dist.rows(len(q))], self.queue.keys
-        loss = info_nce(q, own, negatives, self.temperature, ranks)
+        queries, wanted = torch.cat([q, *q_small]), own.repeat(1 + len(q_small), 1)
+        loss = info_nce(queries, wanted, negatives, self.temperature, ranks)
         self.queue.stage(k)
         seen = {"embedding": q.detach(), "positive": own, "i_nce": i_nce(loss, 1 + len(negatives))}
         return Step(loss, seen)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
+from twofold.metrics.i_nce import i_nce
 from twofold.nn.bank import Bank, Partition
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import Hidden, mlp
@@ -140,8 +141,10 @@ class PIRL(Method):
         of_image, of_patches = losses
         self.bank.stage(batch.item, v)
         loss = self.weight * of_patches + (1 - self.weight) * of_image
-        seen = {"embedding": v.detach(), "positive": own}
-        return Step(loss, {**seen, "loss_of_patches": of_patches.detach()})
+        seen = {"embedding": v.detach(), "positive": own, "loss_of_patches": of_patches.detach()}
+        if self.loss == "softmax":
+            seen["i_nce"] = i_nce(of_image, 1 + self.negatives)
+        return Step(loss, seen)
 
     def after_step(self, progress: Progress) -> None:
         """The memories of this batch follow; both Z are kept from the first batch on."""

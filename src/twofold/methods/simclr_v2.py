@@ -10,9 +10,9 @@ from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
 from twofold.nn.groups import matrices_and_vectors
 from twofold.nn.heads import Hidden, mlp, scale_norm
-from twofold.nn.multicrop import embed_views
+from twofold.nn.multicrop import apart, embed_views
 from twofold.nn.norm import synchronise
-from twofold.objectives.contrastive import nt_xent
+from twofold.objectives.contrastive import nt_xent, nt_xent_of_small_views
 from twofold.views import recipes
 
 
@@ -46,6 +46,7 @@ class SimCLRV2(Method):
     """
 
     views = recipes.C
+    small_views = True
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "lars",
@@ -76,11 +77,16 @@ class SimCLRV2(Method):
         synchronise(self)
 
     def forward(self, batch: Batch, progress: Progress) -> Step:
-        """NT-Xent, each view the anchor once."""
-        z1, z2 = embed_views(self.encoder, self.projector, [view.pixels for view in batch.views])
+        """NT-Xent, each view the anchor once; small views are nothing else."""
+        whole, small = apart(batch, self.views)
+        z = embed_views(self.encoder, self.projector, [*whole, *small])
+        z1, z2 = z[:2]
 
         rows, all1, all2 = dist.rows(len(z1)), dist.gather(z1), dist.gather(z2)
         loss = nt_xent(z1, z2, rows, all1, all2, temperature=self.temperature)
+        if small:
+            of_small = nt_xent_of_small_views(z[2:], rows, all1, all2, temperature=self.temperature)
+            loss = (loss + len(small) * of_small) / (1 + len(small))
         seen = {"embedding": z1.detach(), "positive": z2.detach(), "i_nce": i_nce(loss, 2 * len(all1) - 1)}
         return Step(loss, seen)
 
