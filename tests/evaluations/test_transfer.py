@@ -56,11 +56,12 @@ def test_each_data_set_gets_a_figure_by_its_own_labels(given, tmp_path):
     assert "held-out fifth of the fitted images" in scores[0].protocol["selected"]
 
 
-def test_pets_and_flowers_are_judged_class_by_class(given, tmp_path):
+@pytest.mark.parametrize("name", ["flowers102", "Caltech-101"])
+def test_pets_and_flowers_are_judged_class_by_class(name, given, tmp_path):
     uneven = (300, 60)
     accuracy, mean = (
-        next(Transfer(data=(data(tmp_path / f"{name}.npz", uneven),))(given))
-        for name in ("any", "flowers102")
+        next(Transfer(data=(data(tmp_path / f"{called}.npz", uneven),))(given))
+        for called in ("petals", name)
     )
     assert (accuracy.protocol["measure"], mean.protocol["measure"]) == (
         "accuracy",

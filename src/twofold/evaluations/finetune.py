@@ -20,9 +20,9 @@ from twofold.evaluations.linear import Linear
 class Finetune:
     """Fine-tuning: encoder and linear head trained on the labelled images; random weights from scratch.
 
-    As in Kornblith et al. (CVPR 2019, arXiv:1805.08974, section A.5), rate and length are selected, here from
-    fewer, on a fifth of the images to fit on that is held out; then all of them are learned from, by AdamW on
-    crops and mirror images. A trained encoder begins with a head that is fitted to its features, and keeps
+    Rate and length are selected on a fifth of the images to fit on that is held out, and then all of them are
+    learned from, by AdamW on crops and mirror images: in the spirit of Kornblith et al. (CVPR 2019,
+    arXiv:1805.08974, section A.5), who select rate and decay from 49 for 20,000 steps of Nesterov's SGD. A trained encoder begins with a head that is fitted to its features, and keeps
     its batch-norm statistics. A random one is what training from scratch begins with: its head is random, its
     batch norms learn, and its figure is what the labels are worth without pre-training. Both select from the
     same lists. Raw pixels cannot be judged so.

@@ -1,6 +1,7 @@
 """Transfer to other data sets."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -24,8 +25,8 @@ from twofold.metrics.intervals import Estimate
 STRENGTHS = tuple(float(strength) for strength in np.logspace(5, -6, 45))
 """Of Kornblith et al.: 45 from 1e-6 to 1e5, even on a logarithmic scale."""
 
-MEAN_PER_CLASS = ("aircraft", "caltech101", "flowers102", "oxford_pets")
-"""Data sets whose figure is the mean of the classes' recalls; of all others it is the accuracy."""
+MEAN_PER_CLASS = re.compile(r"((fgvc)?aircraft|caltech|(oxford)?flowers|(oxford(iiit)?)?pets?)\d*")
+"""Names, less their marks, of data sets whose figure is the mean of the classes' recalls; else accuracy."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _usual(scores: list[Score], there: Embedded, arm: str) -> Score:
     """The figure that the data set is known by."""
     data, accuracy = there.task.protocol["data"], scores[0]
     estimate, measure = Estimate(accuracy.value, accuracy.low, accuracy.high), "accuracy"
-    if any(name in data.lower() for name in MEAN_PER_CLASS):
+    if MEAN_PER_CLASS.fullmatch(re.sub(r"[\W_]", "", data.lower())):
         estimate = _mean([one for one in scores if one.metric.startswith("recall/")])
         measure, accuracy = "mean recall of the classes", replace(accuracy, per_image=None)
     protocol = {"to": data, "arm": arm, "measure": measure, **accuracy.protocol}

@@ -76,6 +76,7 @@ class DeepClusterV2(Method):
             "batch_size": 4096,
             "epochs": 800,
         },
+        # published with biases and norms neither decayed nor scaled by LARC's trust
         "cifar10": {
             "recipe": recipes.C_CIFAR,
             "encoder": "resnet18",

@@ -67,6 +67,7 @@ class SwAV(Method):
             "batch_size": 4096,
             "epochs": 400,
         },
+        # published with biases and norms neither decayed nor scaled by LARC's trust
         "cifar10": {
             "frozen_steps": 2 * 195,
             "queue": 3840,
