@@ -8,8 +8,9 @@ documented PyTorch example; the same loop helped with bf16 and channels-last, so
 is known; and ``twofold pretrain``, as it is, with ``--devices 2``, and with ``--compile`` too. They take
 turns in rounds; what counts is the median over the rounds of the pace after warm-up, in images, not views.
 
-With ``--until 50``, the loops of lightly and Twofold are then trained until the encoder reaches that
-k-NN accuracy on ``val`` (k = 200, looked at after every epoch, the clock stopped meanwhile).
+With ``--until 50 60``, the loops of lightly, with and without help, and of Twofold are then trained until the
+encoder reaches the last of these k-NN accuracies on ``val`` (k = 200, looked at after every epoch, the clock
+stopped meanwhile).
 
 The record is ``docs/results/end_to_end.json``; ``python benchmarks/results.py`` makes a page of it.
 """
@@ -45,12 +46,13 @@ def main() -> None:
     record: dict[str, Any] = {
         "command": f"python benchmarks/end_to_end.py {wanted.data.name} "
         + f"--rounds {wanted.rounds} --seconds {wanted.seconds:g}"
-        + (f" --until {wanted.until:g}" if wanted.until else ""),
+        + (f" --until {' '.join(f'{share:g}' for share in wanted.until)}" if wanted.until else ""),
         "commit": commit("src", "benchmarks"),
         "machine": machine(),
         "settings": " ".join(SETTINGS + LEARNING),
         "rounds": {},
         "workers": 0,
+        "until": wanted.until,
         "reached": [],
     }
     with tempfile.TemporaryDirectory() as place:
@@ -87,7 +89,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("data", type=Path, help="zip of a folder of JPEG files, with train and val")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=40, help="of one arm's round")
-    parser.add_argument("--until", type=float, help="k-NN accuracy on val, in percent")
+    parser.add_argument("--until", type=float, nargs="+", help="k-NN accuracies on val, in percent")
     parser.add_argument("--limit", type=float, default=60, help="minutes of training at most, for --until")
     parser.add_argument("--epochs", type=int, default=30, help="length of the schedule, for --until")
     return parser.parse_args()
@@ -119,13 +121,12 @@ def own_pace(images: Path, options: list[str], runs: Path, seconds: float, turn:
 
 
 def reached(images: Path, wanted: argparse.Namespace, workers: int) -> list[dict[str, Any]]:
-    """Minutes and epochs that each loop needs for the accuracy; a row an epoch in ``looks``."""
+    """Minutes and epochs that each loop needs for the accuracies; a row an epoch in ``looks``."""
     rows = []
-    common = ["--until", str(wanted.until), "--limit", str(wanted.limit), "--epochs", str(wanted.epochs)]
-    for name, script, options in (
-        ("twofold", "twofold_loop.py", [*SETTINGS, *LEARNING]),
-        ("lightly", "lightly_loop.py", ["--workers", str(workers)]),
-    ):
+    common = ["--until", str(max(wanted.until)), "--limit", str(wanted.limit), "--epochs", str(wanted.epochs)]
+    peers = {name: ["--workers", str(workers), *options] for name, options in PEERS.items()}
+    for name, options in {"twofold": [*SETTINGS, *LEARNING], **peers}.items():
+        script = "lightly_loop.py" if name in PEERS else "twofold_loop.py"
         words = [sys.executable, str(SPEED / script), str(images), *common, *options]
         answer = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
         rows.append({"arm": name, **json.loads(answer.splitlines()[-1])})

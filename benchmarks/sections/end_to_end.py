@@ -21,9 +21,22 @@ def section(record: dict[str, Any]) -> str:
         for name, pace in paces.items()
     ]
     lines += table(["loop", "images/s", "times lightly"], rows)
-    for row in record["reached"]:
-        looks = ", ".join(f"{100 * look['knn']:.1f}" for look in row["looks"])
-        last = row["looks"][-1]
-        reached = f"{100 * last['knn']:.1f} % of `val` by k-NN after {last['minutes']:.1f} minutes"
-        lines += ["", f"{row['arm']}: {reached}, {last['epoch']} epochs (after each epoch: {looks})."]
+    if record["reached"]:
+        wanted = record["until"]
+        lines += ["", "Minutes of training (epochs) until so many percent of `val` are right by k-NN:", ""]
+        rows = [
+            [row["arm"], *(_reached(row["looks"], share) for share in wanted)] for row in record["reached"]
+        ]
+        lines += table(["loop", *(f"{share:g}%" for share in wanted)], rows)
+        for row in record["reached"]:
+            looks = ", ".join(f"{100 * look['knn']:.1f}" for look in row["looks"])
+            lines += ["", f"{row['arm']}, after each epoch: {looks}."]
     return "\n".join([*lines, ""])
+
+
+def _reached(looks: list[dict[str, Any]], share: float) -> str:
+    """When it was first seen; else that it was not."""
+    look = next((look for look in looks if 100 * look["knn"] >= share), None)
+    if look is None:
+        return f"not within {looks[-1]['minutes']:.0f}"
+    return f"{look['minutes']:.1f} ({look['epoch']})"
