@@ -13,7 +13,7 @@ from twofold.nn.weights import save_encoder
 COLOURS = {"blue": (40, 60, 200), "green": (60, 180, 60), "red": (200, 50, 40)}
 
 
-def make_run(path: Path, encoder: Encoder | None = None, **opened: str) -> Path:
+def make_run(path: Path, encoder: Encoder | None = None, **opened: str | int) -> Path:
     """A run folder with nothing but what is needed to use its encoder."""
     path.mkdir(parents=True)
     (path / "spec.json").write_text(json.dumps({"data": {"open": opened}}))

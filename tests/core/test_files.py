@@ -15,6 +15,16 @@ def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["some.txt"]
 
 
+def test_writers_of_one_file_never_share_what_they_write_aside(tmp_path):
+    """Processes in two containers may have the same id."""
+    file = tmp_path / "some.txt"
+    with write_aside(file) as one, write_aside(file) as other:
+        assert one != other
+        one.write_text("one")
+        other.write_text("other")
+    assert file.read_text() == "one"
+
+
 def test_a_full_disk_is_said_of_the_file_that_was_wanted(tmp_path):
     with pytest.raises(OSError, match="No space left") as full, write_aside(tmp_path / "some.txt"):
         descriptor = os.open("/dev/full", os.O_WRONLY)

@@ -148,6 +148,66 @@ def test_hidden_members_and_links_are_not_data(zipped, tmp_path: Path, opened: O
         opened(path)
 
 
+def test_links_in_a_tar_are_the_files_they_lead_to_as_in_a_folder(
+    tmp_path: Path, fill: Callable[..., Path], opened: Open
+) -> None:
+    root = fill(tmp_path / "pets", ["cat/1.png", "dog/2.png", "dog/.kept/3.png"])
+    (root / "cat/hard.png").hardlink_to(root / "cat/1.png")
+    (root / "cat/soft.png").symlink_to("../dog/2.png")
+    (root / "dog/chain.png").symlink_to("../cat/soft.png")
+    (root / "dog/hidden.png").symlink_to(".kept/3.png")
+    path = tmp_path / "pets.tar"
+    with tarfile.open(path, "w") as file:
+        file.add(root, ".")
+    packed = opened(path)
+    assert len(packed.splits["train"]) == 6
+    assert not packed.skipped
+    assert packed.fingerprint == opened(root).fingerprint
+
+
+def test_links_that_lead_to_no_file_of_the_archive_are_skipped(
+    tmp_path: Path, fill: Callable[..., Path], opened: Open
+) -> None:
+    root = fill(tmp_path / "pets", ["1.png"])
+    lost = {"out.png": "../1.png", "one.png": "two.png", "two.png": "one.png", "gone.png": "x.png"}
+    lost |= {"self.png": "self.png", "absolute.png": str(root / "1.png"), ".hidden.png": "x.png"}
+    for name, target in lost.items():
+        (root / name).symlink_to(target)
+    path = tmp_path / "pets.tar"
+    with tarfile.open(path, "w") as file:
+        file.add(root, ".")
+    source = opened(path)
+    assert list(source.splits["train"].paths) == ["1.png"]
+    assert {name for name, _ in source.skipped} == lost.keys() - {".hidden.png"}
+    assert {reason for _, reason in source.skipped} == {"a link to no file of the archive"}
+
+
+@pytest.mark.parametrize("name", ["BZ1.png", "12:30.png"])
+def test_names_that_only_look_like_something_else_are_names(
+    name: str,
+    tmp_path: Path,
+    opened: Open,
+    photograph: Callable[..., np.ndarray],
+    encoded: Callable[..., bytes],
+) -> None:
+    path = tarred(tmp_path / "data.tar", {name: encoded(photograph())})
+    assert list(opened(path).splits["train"].paths) == [name]
+
+
+def test_a_full_disk_is_not_told_as_a_damaged_archive(
+    tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data.tar.gz"
+    with tarfile.open(path, "w:gz") as file:
+        info = tarfile.TarInfo("1.png")
+        info.size = 1000
+        file.addfile(info, io.BytesIO(bytes(1000)))
+    with Path("/dev/full").open("w+b", buffering=0) as full:
+        monkeypatch.setattr(archives.tempfile, "TemporaryFile", lambda: full)
+        with pytest.raises(TwofoldError, match=r"is unpacked into .* make room there or set TMPDIR"):
+            opened(path)
+
+
 def test_a_later_member_of_the_same_name_wins(
     tmp_path: Path, opened: Open, photograph: Callable[..., np.ndarray], encoded: Callable[..., bytes]
 ) -> None:

@@ -1,5 +1,6 @@
 """Labels from a CSV file."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,13 @@ def test_images_are_named_by_path_or_by_file_name(text: str, table) -> None:
     classes, labels = from_csv(table(text), PATHS, SILENT)
     assert classes == ("cat", "dog")
     assert labels.tolist() == [0, -1, 1, -1]
+
+
+@pytest.mark.parametrize(("one", "other"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_accents_may_be_written_in_either_way(one: str, other: str, table) -> None:
+    paths = [unicodedata.normalize(one, f"bär/é{n}.jpg") for n in (1, 2)]
+    text = unicodedata.normalize(other, "bär/é1.jpg,brown\né2.jpg,black\n")
+    assert from_csv(table(text), paths, SILENT)[1].tolist() == [1, 0]
 
 
 def test_an_empty_label_is_none(table) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from twofold.data.layout import class_folders, images_among, splits_of
+from twofold.data.layout import class_folders, images_among, inner_splits, splits_of
 
 
 def classes_of(paths: list[str]) -> list[str]:
@@ -43,6 +43,23 @@ def test_class_folders_beside_a_split_folder_are_train() -> None:
 
 def test_what_lies_outside_of_the_splits_of_a_train_folder_is_in_none() -> None:
     assert splits_of(["train/cat/1.jpg", "logo.png"])[0] == ["train", ""]
+
+
+@pytest.mark.parametrize("around", ["", "pets/"])
+def test_a_few_images_above_the_folder_of_the_splits_hide_no_split(around: str) -> None:
+    paths = [f"{around}{path}" for path in ("README.png", "data/train/cat/1.jpg", "data/test/cat/2.jpg")]
+    assert splits_of(paths) == (["", "train", "test"], [[], ["cat"], ["cat"]])
+    assert splits_of([paths[0], f"{around}data/cat/1.jpg", paths[2]])[0] == ["", "train", "test"]
+
+
+def test_many_images_beside_a_folder_of_splits_are_the_data() -> None:
+    assert splits_of(["1.jpg", "2.jpg", "old/train/3.jpg", "old/test/4.jpg"])[0] == ["train"] * 4
+
+
+def test_folders_called_like_splits_below_classes_are_noticed() -> None:
+    paths = ["cat/Train/1.jpg", "cat/test/2.jpg", "dog/Train/3.jpg"]
+    assert inner_splits(splits_of(paths)[1]) == ["Train", "test"]
+    assert inner_splits(splits_of(["train/train/1.jpg", "train/car/2.jpg", "test/train/3.jpg"])[1]) == []
 
 
 def test_the_first_folders_that_differ_are_the_classes() -> None:
@@ -91,3 +108,18 @@ def test_masks_beside_photographs_are_annotations() -> None:
 
 def test_a_class_called_labels_stays_a_class() -> None:
     assert images_among(["labels/a.jpg", "boxes/b.jpg"])[0] == [0, 1]
+    paths = ["labels/1.jpg", "labels/a.jpg", "labels/b.jpg", "boxes/1.jpg"]
+    assert images_among(paths)[0] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["mask", "Label"])
+def test_a_class_called_mask_or_label_whose_images_are_numbered_like_others_stays_a_class(name: str) -> None:
+    paths = [f"train/{kind}/{n}.jpg" for kind in (name, f"no_{name}") for n in range(3)]
+    assert images_among(paths) == ([*range(6)], [])
+
+
+@pytest.mark.parametrize("beside", ["scans/0.jpg", "images/0.png", "a/RGB/0.png"])
+def test_a_folder_called_mask_holds_annotations_of_photographs(beside: str) -> None:
+    images, others = images_among(["mask/0.png", beside])
+    assert images == [1]
+    assert [path for path, _ in others] == ["mask/0.png"]

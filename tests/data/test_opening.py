@@ -18,6 +18,9 @@ from PIL import Image
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.source import Source
 from twofold.data import pack, segment, store
+from twofold.data.decode import Settings
+from twofold.data.listing import list_arrays
+from twofold.data.screen import Screen
 
 Fill = Callable[..., Path]
 Open = Callable[..., Source]
@@ -236,6 +239,24 @@ def test_where_raw_pixels_do_not_fit_jpeg_is_kept(
     assert file.stat().st_size < 9 * 60 * 80 * 3 / 2
 
 
+@pytest.mark.filterwarnings("ignore:.*fork")
+def test_a_forked_process_reads_what_is_kept_as_jpeg(
+    tmp_path: Path, fill: Fill, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack, "_RAW_LIMIT", 0)
+    images = opened(fill(tmp_path / "data", ["1.png", "2.png"])).splits["train"]
+    images.read(np.arange(2))
+    child = os.fork()
+    if not child:
+        signal.alarm(20)  # its parent's threads would be waited for without an end
+        try:
+            images.read(np.arange(2))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def test_a_full_disk_is_told_before_anything_is_written(
     tmp_path: Path, fill: Fill, opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,6 +283,7 @@ def test_broken_and_foreign_files_are_skipped_counted_and_listed(
     (root / "__MACOSX").mkdir()
     (root / "__MACOSX/0.png").write_text("hidden")
     (root / "Thumbs.db").write_text("hidden")
+    fill(root, ["lost+found/6.png", "@eaDir/7.png", "System Volume Information/8.png"])
     for _ in range(2):
         source = opened(root)
         assert len(source.splits["train"]) == 5
@@ -273,10 +295,42 @@ def test_broken_and_foreign_files_are_skipped_counted_and_listed(
 def test_an_unreadable_file_is_skipped_not_fatal(tmp_path: Path, fill: Fill, opened: Open) -> None:
     root = fill(tmp_path / "data", ["1.png", "2.png"])
     (root / "gone.png").symlink_to(root / "nowhere.png")
+    (root / "itself.png").symlink_to(root / "itself.png")
     (root / "loop").symlink_to(root)
     source = opened(root)
     assert len(source.splits["train"]) == 2
     assert "No such file" in dict(source.skipped)["gone.png"]
+    assert "symbolic links" in dict(source.skipped)["itself.png"]
+
+
+@pytest.mark.parametrize("beside", ["views.png", "log.jsonl", "last.ckpt", "encoder.safetensors"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_runs_inside_of_the_data_are_no_data(
+    beside: str, packed: bool, tmp_path: Path, fill: Fill, opened: Open
+) -> None:
+    root = fill(tmp_path / "pets", LABELLED)
+    before = opened(root)
+    run = "runs/2026-01-01-simclr-pets-s0-01234567"
+    fill(root, [f"{run}/views.png", f"{run}/artefacts/knn-neighbours.png"])
+    (root / run / "spec.json").write_text("{}")
+    (root / run / beside).touch()
+    data = root
+    if packed:
+        data = tmp_path / "pets.tar"
+        with tarfile.open(data, "w") as file:
+            file.add(root, ".")
+    after = opened(data)
+    assert after.classes == ("cat", "dog")
+    assert after.fingerprint == before.fingerprint
+    assert not after.skipped
+
+
+def test_splits_below_classes_are_told(
+    tmp_path: Path, fill: Fill, opened: Open, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = fill(tmp_path / "pets", ["cat/train/1.png", "cat/test/2.png", "dog/train/3.png"])
+    assert len(opened(root).splits["train"]) == 3
+    assert "the folders test, train lie below others and are no splits there" in capsys.readouterr().err
 
 
 def test_a_pascal_voc_folder_is_an_unlabelled_set(tmp_path: Path, fill: Fill, opened: Open) -> None:
@@ -332,6 +386,42 @@ def test_16_bit_images_take_the_range_of_the_data_and_say_so(
 
     Image.fromarray(np.full((8, 8), 40_950, np.uint16)).save(root / "3.tif")
     assert [int(image.max()) for image in pixels(opened(root))] == [6, 26, 12, 255]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_after_an_outlier_of_16_bits_is_gone_the_data_is_that_of_a_fresh_store(
+    changed: bool, tmp_path: Path, opened: Open, decoded_paths: list[str]
+) -> None:
+    root = tmp_path / "scans"
+    root.mkdir()
+    for n, top in enumerate((1000, 2000, 4000, 60_000)):
+        Image.fromarray(np.linspace(0, top, 64).reshape(8, 8).astype(np.uint16)).save(root / f"{n}.tif")
+    opened(root)
+    decoded_paths.clear()
+    outlier = root / "3.tif"
+    outlier.unlink()
+    if changed:
+        Image.fromarray(np.full((8, 8), 4000, np.uint16)).save(outlier)
+    kept = opened(root)
+    assert [int(image.max()) for image in pixels(kept)] == [64, 128, 255] + [255] * changed
+    copy = tmp_path / "copy"
+    root.rename(copy)
+    assert opened(copy).fingerprint == kept.fingerprint
+
+    opened(copy, value_range="0:4000")
+    decoded_paths.clear()
+    (copy / "2.tif").unlink()
+    opened(copy, value_range="0:4000")
+    assert decoded_paths == []
+
+
+def test_the_size_of_16_bit_images_kept_as_jpeg_is_foretold(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    arrays = [draw.integers(0, top, (64, 64), np.uint16) for top in (4000, 60_000)]
+    listing = list_arrays({"train": (np.stack(arrays), None)}, (), "")
+    work = segment.Work(listing, Settings(64), "jpeg")
+    foretold = segment.average_length(work, [0, 1], Screen(False))
+    assert 2 * foretold == segment.fill(tmp_path / "some.seg", work, [0, 1], Screen(False)).length
 
 
 @pytest.mark.parametrize("text", ["4095", "5:5", "9:1", "a:b", ""])

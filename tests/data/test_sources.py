@@ -44,8 +44,8 @@ def photographs(count: int = 6, side: int = 8, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, side, side, channels), dtype=np.uint8)
 
 
-def train(source: Source) -> torch.Tensor:
-    images = source.splits["train"]
+def train(source: Source, split: str = "train") -> torch.Tensor:
+    images = source.splits[split]
     pixels = images.read(np.arange(len(images)))
     assert isinstance(pixels, torch.Tensor)
     return pixels
@@ -75,6 +75,8 @@ def test_npy_of_gray_and_deep_images(tmp_path: Path, opened: Open) -> None:
     [
         ("x_train", "y_train", "x_test", "y_test"),
         ("train_images", "train_labels", "test_images", "test_labels"),
+        ("trainImages", "trainLabels", "testImages", "testLabels"),
+        ("XTrain", "YTrain", "XTest", "YTest"),
     ],
 )
 def test_npz_names_say_splits_and_labels(names: tuple[str, ...], tmp_path: Path, opened: Open) -> None:
@@ -104,6 +106,36 @@ def test_npz_without_usable_images_is_told(
     np.savez(tmp_path / "data.npz", **arrays)
     with pytest.raises(TwofoldError, match=message):
         opened(tmp_path / "data.npz")
+
+
+def test_masks_in_an_npz_are_no_images(tmp_path: Path, opened: Open) -> None:
+    masks = np.zeros((6, 8, 8), np.uint8)
+    np.savez(tmp_path / "data.npz", masks=masks, gt_scans=masks, scans=photographs())
+    source = opened(tmp_path / "data.npz")
+    assert np.array_equal(train(source), photographs())
+    assert {name for name, _ in source.skipped} == {"masks", "gt_scans"}
+
+
+def test_arrays_of_which_any_could_be_meant_are_told_apart_by_the_usual_name_or_refused(
+    tmp_path: Path, opened: Open
+) -> None:
+    path = tmp_path / "data.npz"
+    fine, coarse, depth = np.arange(6), np.arange(6) // 3, np.zeros((6, 8, 8), np.uint8)
+    np.savez(path, depth=depth, train_images=photographs(), coarse_labels=coarse, y_train=fine)
+    source = opened(path)
+    assert np.array_equal(train(source), photographs())
+    assert len(source.classes) == 6
+    np.savez(path, depth=depth, images=photographs(), coarse_labels=coarse, fine_labels=fine)
+    with pytest.raises(TwofoldError, match=r"coarse_labels or fine_labels .* call one labels or y"):
+        opened(path)
+    np.savez(path, depth=depth, scans=photographs())
+    with pytest.raises(TwofoldError, match=r"depth or scans .* call one data or images or x"):
+        opened(path)
+
+
+def test_labels_that_are_bytes_are_texts(tmp_path: Path, opened: Open) -> None:
+    np.savez(tmp_path / "data.npz", images=photographs(), labels=np.array([b"cat", "bär".encode()] * 3))
+    assert opened(tmp_path / "data.npz").classes == ("bär", "cat")
 
 
 def test_a_label_that_is_no_number_is_no_label(tmp_path: Path, opened: Open) -> None:
@@ -266,15 +298,16 @@ def test_the_mnist_family(name: str, folder: str, packed: bool, root: Path, open
             f"{part}-labels-idx1-ubyte": struct.pack(">HBBI", 0, 8, 1, len(labels)) + labels.tobytes(),
         }
         for file, content in files.items():
-            if packed:
-                (place / f"{file}.gz").write_bytes(gzip.compress(content))
-            else:
-                (place / file).write_bytes(content)
+            packing = gzip.compress if packed else bytes
+            (place / (f"{file}.gz" if packed else file)).write_bytes(packing(content))
     source = opened(name)
     assert np.array_equal(train(source)[..., 0], images["train"])
     assert source.channels == 1
     assert len(source.classes) == 10
     assert source.splits["test"].labels.tolist() == [0, 1, 2, 3, 4]
+    head = struct.pack(">HBBIII", 0, 8, 3, 5, 28, 28)
+    (place / ("t10k-images-idx3-ubyte" + ".gz" * packed)).write_bytes(packing(head + bytes(5 * 28 * 28)))
+    assert not train(opened(name), "test").any()
 
 
 def cifar_batch(pixels: np.ndarray, **labels: list[int]) -> bytes:
@@ -294,6 +327,8 @@ def test_cifar(root: Path, opened: Open) -> None:
     assert np.array_equal(train(source), pixels[:10])
     assert source.splits["train"].labels.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
     assert source.classes == tuple(names)
+    (place / "test_batch").write_bytes(cifar_batch(0 * pixels[:1], labels=[1]))
+    assert not train(opened("cifar10"), "test").any()
 
 
 def test_a_pickle_that_runs_code_is_refused(
@@ -325,6 +360,8 @@ def test_stl10(root: Path, opened: Open) -> None:
     assert np.array_equal(train(source), pixels[:2])
     assert source.splits["train"].labels.tolist() == [0, 9]
     assert source.splits["unlabelled"].labels is None
+    (0 * pixels[:1]).tofile(place / "test_X.bin")
+    assert not train(opened("stl10"), "test").any()
 
 
 def test_svhn(root: Path, opened: Open) -> None:
@@ -336,6 +373,8 @@ def test_svhn(root: Path, opened: Open) -> None:
     source = opened("svhn")
     assert np.array_equal(train(source), pixels)
     assert [source.classes[label] for label in source.splits["train"].labels] == ["1", "0", "9"]
+    savemat(root / "test_32x32.mat", {"X": 0 * pixels.transpose(1, 2, 3, 0), "y": np.array([[1], [10], [9]])})
+    assert not train(opened("svhn"), "test").any()
 
 
 def test_sets_of_files(root: Path, opened: Open, fill: Callable[..., Path]) -> None:

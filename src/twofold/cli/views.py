@@ -46,6 +46,12 @@ def run(args: "Namespace") -> int:
     out = Path(args.out)
     if out.suffix.lower() != ".png":
         raise UsageError(f"--out {out}: the picture is a PNG, so its name has to end in .png")
+    data = Path(args.data).expanduser()
+    if data.is_dir() and out.resolve().is_relative_to(data.resolve()):
+        raise UsageError(
+            f"--out {out}: the picture would lie in {data} and be one of its images; "
+            "write it elsewhere with --out FILE.png"
+        )
     if args.images < 1:
         raise UsageError(f"--images {args.images}: it is 1 or more")
     engine = Engine.start()

@@ -1,6 +1,7 @@
 """Files that are whole or absent: written aside, then renamed."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ def write_aside(path: Path) -> Iterator[Path]:
     Raises:
         OSError: If the disk cannot take it; its ``filename`` is ``path`` where the system names none.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside

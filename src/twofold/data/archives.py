@@ -1,9 +1,12 @@
 """Images inside of zip and tar files, read without unpacking them to files."""
 
 import bz2
+import errno
 import gzip
 import lzma
 import os
+import posixpath
+import re
 import struct
 import tarfile
 import tempfile
@@ -16,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from twofold.core.errors import TwofoldError
-from twofold.data.layout import images_among, is_hidden
+from twofold.data.layout import images_among, is_hidden, run_folders
 from twofold.data.listing import Listing
 from twofold.data.picture import BrokenImage
 from twofold.data.screen import readable
@@ -29,10 +32,13 @@ _BOUNDED = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 """What can be unpacked up to the length that is declared, and no further; ``zipfile`` bounds no others."""
 
 _UNPACKERS: dict[bytes, Callable[[Path], Any]] = {
-    b"\x1f\x8b": gzip.open,
-    b"BZ": bz2.open,
-    b"\xfd7": lzma.open,
+    b"\x1f\x8b\x08": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7z": lzma.open,
 }
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_LONGEST_CHAIN = 40  # links that lead to links; where Linux, too, stops following
 
 Member = TypeVar("Member", zipfile.ZipInfo, tarfile.TarInfo)
 
@@ -110,15 +116,20 @@ def list_tar(path: Path) -> Listing:
     """Images in a tar file; a compressed one is unpacked into a temporary tar file first.
 
     Raises:
-        TwofoldError: If the file is damaged, or a member's path leads out of it.
+        TwofoldError: If the file is damaged, there is no room for it, or a member's path leads out of it.
     """
     try:
         file = _plain(path)
         with tarfile.open(fileobj=file, mode="r:") as archive:
-            members = {one.name: one for one in archive if one.isreg() and not one.issparse()}
+            there = {one.name: one for one in archive if _is_plain(one) or one.islnk() or one.issym()}
     except TwofoldError:
         raise
     except Exception as error:  # hostile bytes make tarfile raise whatever it likes
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise TwofoldError(
+                f"{path} is unpacked into {tempfile.gettempdir()}, which has no room for it; "
+                "make room there or set TMPDIR to another folder"
+            ) from None
         raise TwofoldError(f"{path} cannot be read as a tar file: {error or type(error).__name__}") from None
     lock = threading.Lock()
 
@@ -129,14 +140,34 @@ def list_tar(path: Path) -> Listing:
             file.seek(member.offset_data)
             return file.read(member.size)
 
+    members = _followed(there)
     whole = path.stat().st_mtime_ns  # of members without a time, as Python writes them, it tells changes
-    stamps = {name: f"{one.size}:{one.mtime or whole}" for name, one in members.items()}
+    stamps = {name: f"{one.size}:{one.mtime or whole}" for name, one in members.items() if one}
     return _listing(path, members, stamps, read, file.close)
+
+
+def _is_plain(member: tarfile.TarInfo) -> bool:
+    return member.isreg() and not member.issparse()
+
+
+def _followed(there: Mapping[str, tarfile.TarInfo]) -> dict[str, tarfile.TarInfo | None]:
+    """The file that each name stands for; None where it is a link to none in the archive."""
+    places = {posixpath.normpath(name): one for name, one in there.items()}
+    files: dict[str, tarfile.TarInfo | None] = {}
+    for name, one in there.items():
+        end: tarfile.TarInfo | None = one
+        for _ in range(_LONGEST_CHAIN):
+            if end is None or _is_plain(end):
+                break
+            around = posixpath.dirname(end.name) if end.issym() else ""
+            end = places.get(posixpath.normpath(posixpath.join(around, end.linkname)))
+        files[name] = end if end is not None and _is_plain(end) else None
+    return files
 
 
 def _listing(
     path: Path,
-    members: Mapping[str, Member],
+    members: Mapping[str, Member | None],
     stamps: Mapping[str, str],
     read: Callable[[Member], bytes],
     close: Callable[[], None],
@@ -146,14 +177,20 @@ def _listing(
     except TwofoldError:
         close()
         raise
-    found = sorted(name for name in names if not any(map(is_hidden, name.split("/"))))
+    runs = run_folders(names)
+    shown = (name for name in names if not any(map(is_hidden, name.split("/"))))
+    visible = sorted(name for name in shown if not name.startswith(runs))
+    places = ((name, members[names[name]]) for name in visible)
+    files = {name: member for name, member in places if member}
+    lost = [(name, "a link to no file of the archive") for name in visible if name not in files]
+    found = list(files)
     chosen, others = images_among(found)
-    images = [names[found[position]] for position in chosen]
+    images = [found[position] for position in chosen]
     return Listing(
-        paths=[found[position] for position in chosen],
-        stamps=[stamps[name] for name in images],
-        read=lambda item: read(members[images[item]]),
-        skipped=tuple(others),
+        paths=images,
+        stamps=[stamps[names[name]] for name in images],
+        read=lambda item: read(files[images[item]]),
+        skipped=tuple(others + lost),
         close=close,
     )
 
@@ -161,7 +198,7 @@ def _listing(
 def _inside(path: Path, name: str) -> str:
     """The member's path with ``/``, unless it leads out of the archive."""
     parts = name.replace("\\", "/").split("/")
-    if parts[0] == "" or ".." in parts or ":" in parts[0]:
+    if parts[0] == "" or ".." in parts or re.match(r"[A-Za-z]:", parts[0]):
         raise TwofoldError(f"{path} is refused: its member '{name}' leads out of the archive")
     return "/".join(part for part in parts if part not in ("", "."))
 
@@ -169,7 +206,7 @@ def _inside(path: Path, name: str) -> str:
 def _plain(path: Path) -> IO[bytes]:
     """The tar file itself, or unpacked into a file that vanishes when it is closed, or with the process."""
     with path.open("rb") as start:
-        unpack = _UNPACKERS.get(start.read(2))
+        unpack = _UNPACKERS.get(start.read(3))
     if unpack is None:
         return path.open("rb")
     packed = path.stat().st_size

@@ -13,7 +13,7 @@ from twofold.core.errors import UsageError
 from twofold.core.source import Source
 from twofold.data.images import StoredImages
 from twofold.data.labels import from_csv, from_folders
-from twofold.data.layout import splits_of, suffix_of, wrapping
+from twofold.data.layout import inner_splits, splits_of, suffix_of, wrapping
 from twofold.data.screen import Screen
 from twofold.data.store import Index, Store
 
@@ -52,6 +52,11 @@ def assembled(store: Store, labels: str, screen: Screen) -> Opened:
     rows = {split: np.flatnonzero(names == split) for split in _SPLITS if split in splits}
     skipped = _skipped(index, splits)
     _tell(skipped, screen)
+    if folders is not None and (inner := inner_splits(folders)):
+        screen.say(
+            f"the folders {', '.join(inner)} lie below others and are no splits there: "
+            "their images are not kept apart; put these folders at the top"
+        )
     channels = int(index.rows["channels"].max())
     images = {
         split: StoredImages(store, chosen, _wanted(numbers[chosen]), channels)
@@ -94,7 +99,7 @@ def _wanted(labels: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"] | None:
 
 def _skipped(index: Index, splits: Sequence[str]) -> tuple[tuple[str, str], ...]:
     outside = [
-        (path, "in no split: the data has a train folder and this is outside of all splits")
+        (path, "in no split: it lies outside of the folders of the splits")
         for path, split in zip(index.paths, splits, strict=True)
         if split not in _SPLITS
     ]

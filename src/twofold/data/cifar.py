@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from twofold.core.errors import TwofoldError
-from twofold.data.listing import Listing, file_stamp, list_arrays
+from twofold.data.listing import Listing, files_stamp, list_arrays
 
 _ALLOWED = frozenset({"_reconstruct", "ndarray", "dtype", "scalar", "encode"})
 
@@ -29,7 +29,8 @@ def list_cifar(
         for split, files in batches.items()
     }
     classes = tuple(_unpickled(folder / meta[0])[meta[1]])
-    return list_arrays(splits, classes, file_stamp(folder / meta[0]))
+    names = [file for files in batches.values() for file in files]
+    return list_arrays(splits, classes, files_stamp(folder / name for name in (*names, meta[0])))
 
 
 def _joined(parts: Sequence[dict[str, Any]], label: str) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from twofold.core.errors import TwofoldError
-from twofold.data.listing import Listing, file_stamp, list_arrays
+from twofold.data.listing import Listing, files_stamp, list_arrays
 
 FILES = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
 """What such a data set consists of."""
@@ -21,8 +21,11 @@ def list_idx(folder: Path, classes: Sequence[str]) -> Listing:
     """Images and labels of the four files of such a data set, each perhaps with ``.gz``."""
     train, train_labels, test, test_labels = (_read(folder / name) for name in FILES)
     splits = {"train": (train, train_labels), "test": (test, test_labels)}
-    first = folder / FILES[0]
-    return list_arrays(splits, tuple(classes), file_stamp(first if first.exists() else Path(f"{first}.gz")))
+    return list_arrays(splits, tuple(classes), files_stamp(_there(folder / name) for name in FILES))
+
+
+def _there(path: Path) -> Path:
+    return path if path.exists() else Path(f"{path}.gz")
 
 
 def _read(path: Path) -> np.ndarray:
@@ -32,7 +35,8 @@ def _read(path: Path) -> np.ndarray:
         TwofoldError: If the file is damaged or holds no bytes.
     """
     try:
-        data = path.read_bytes() if path.exists() else gzip.decompress(Path(f"{path}.gz").read_bytes())
+        content = _there(path).read_bytes()
+        data = content if path.exists() else gzip.decompress(content)
         zero, kind, rank = struct.unpack_from(">HBB", data)
         if zero != 0 or kind != _UNSIGNED_BYTE:
             raise ValueError("not an idx file of bytes")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
+from os import getpid
 
 import numpy as np
 import simplejpeg
@@ -97,7 +98,7 @@ class StoredImages:
             if self._raw[segment]:
                 waiting.append(content.reshape(height, width, channels))
             else:
-                waiting.append(_threads().submit(_from_jpeg, content, channels))
+                waiting.append(_threads(getpid()).submit(_from_jpeg, content, channels))
         return [image if isinstance(image, np.ndarray) else image.result() for image in waiting]
 
 
@@ -107,5 +108,6 @@ def _from_jpeg(content: UInt8[np.ndarray, " bytes"], channels: int) -> UInt8[np.
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
+def _threads(_process: int) -> ThreadPoolExecutor:
+    """Kept from batch to batch; a forked process has lost its parent's threads and takes its own."""
     return ThreadPoolExecutor(worker_count(), thread_name_prefix="jpeg")

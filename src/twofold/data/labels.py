@@ -1,6 +1,7 @@
 """Labels: from class folders, from a CSV file, or from the set itself."""
 
 import csv
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -125,8 +126,8 @@ def _rows_by_name(paths: Sequence[str]) -> dict[str, int]:
     depth = wrapping(paths)
     rows: dict[str, int] = {}
     loose: dict[str, int] = {}
-    for row, path in enumerate(paths):
-        rows[path] = row
+    for row, path in enumerate(map(_composed, paths)):
+        rows[path] = row if path not in rows else _AMBIGUOUS
         file = PurePosixPath(path)
         for name in {"/".join(path.split("/")[depth:]), file.name, file.stem} - {path}:
             loose[name] = row if name not in loose else _AMBIGUOUS
@@ -134,7 +135,12 @@ def _rows_by_name(paths: Sequence[str]) -> dict[str, int]:
 
 
 def _plain(name: str) -> str:
-    return name.replace("\\", "/").removeprefix("./")
+    return _composed(name.replace("\\", "/").removeprefix("./"))
+
+
+def _composed(name: str) -> str:
+    """An accent may be part of its letter or follow it, as in names of files from a Mac."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_header(lines: Sequence[Sequence[str]], rows: Mapping[str, int]) -> bool:

@@ -24,6 +24,7 @@ from twofold.data.store import ROW, Broken, Index, Segment, Store, open_store, r
 
 _RAW_LIMIT = 4 << 30  # bytes; beyond it images are kept as JPEG
 _DISK_MARGIN = 256 << 20  # bytes that are left free
+_BITS = 8  # beyond it the values of an image are mapped to the range of all
 _SAMPLE = 200  # images whose size is measured to foretell the store's
 
 
@@ -92,7 +93,7 @@ def _key(origin: Origin, settings: Settings) -> str:
 def _bring_up_to_date(folder: Path, store: Store | None, task: _Task) -> None:
     """Decodes what the store lacks and replaces its index."""
     keys = list(zip(task.listing.paths, task.listing.stamps, strict=True))
-    old = None if store is None else _worth_keeping(store.index, keys)
+    old = None if store is None else _worth_keeping(store.index, keys, task)
     known = {} if old is None else dict(zip(_keys_of(old), range(len(old.rows)), strict=True))
     failed = (
         {} if old is None else {(one.path, one.stamp): one.reason for one in old.broken if not _unread(one)}
@@ -131,10 +132,19 @@ def _keys_of(index: Index) -> Iterator[tuple[str, str]]:
     return zip(index.paths, index.stamps, strict=True)
 
 
-def _worth_keeping(index: Index, keys: Sequence[tuple[str, str]]) -> Index | None:
-    """The index, unless more than half of what its segments hold is gone."""
-    still = set(keys).intersection(_keys_of(index))
-    return index if 2 * len(still) >= len(index.paths) else None
+def _worth_keeping(index: Index, keys: Sequence[tuple[str, str]], task: _Task) -> Index | None:
+    """The index, unless more than half of what its segments hold is gone, or what its range may stem from."""
+    still = set(keys)
+    gone = np.array([key not in still for key in _keys_of(index)], bool)
+    if 2 * gone.sum() > len(gone):
+        return None
+    if task.settings.value_range is None and (index.rows["bits"][gone] > _BITS).any():
+        task.screen.say(
+            "images of more than 8 bits are gone or changed, and with them perhaps the range: "
+            "all are decoded again"
+        )
+        return None
+    return index
 
 
 def _outgrown(filled: Filled, old: Index) -> bool:

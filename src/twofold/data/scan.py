@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from twofold.data.layout import is_hidden
+from twofold.data.layout import is_hidden, run_folders
 from twofold.data.listing import digest
 
 
@@ -18,11 +18,12 @@ class File(NamedTuple):
 def scan(folder: Path) -> list[File]:
     """All files below ``folder`` that are not hidden, sorted; links are followed, never in a circle.
 
-    Links that lead nowhere are files too, so that somebody is told when they are read.
+    Links that lead nowhere are files too, so that somebody is told when they are read. Runs are no data.
     """
     files: list[File] = []
     _collect(str(folder), "", frozenset(), files)
-    return sorted(files)
+    runs = run_folders(file.path for file in files)
+    return sorted(file for file in files if not file.path.startswith(runs))
 
 
 def whole_stamp(files: list[File]) -> str:
@@ -40,10 +41,12 @@ def _collect(folder: str, prefix: str, around: frozenset[tuple[int, int]], files
             name = entry.name
             if is_hidden(name):
                 continue
-            if entry.is_dir():
+            try:
+                is_folder, status = entry.is_dir(), entry.stat()
+            except OSError:
+                files.append(File(prefix + name, "leads nowhere"))
+                continue
+            if is_folder:
                 _collect(entry.path, f"{prefix}{name}/", around | {here}, files)
             elif entry.is_file():
-                status = entry.stat()
                 files.append(File(prefix + name, f"{status.st_size}:{status.st_mtime_ns}"))
-            elif entry.is_symlink():
-                files.append(File(prefix + name, "leads nowhere"))

@@ -75,10 +75,11 @@ def fill(path: Path, work: Work, items: Sequence[int], screen: Screen) -> Filled
 
 def average_length(work: Work, items: Sequence[int], screen: Screen) -> float:
     """Bytes an image takes, measured on some items; 0 where none of them can be read."""
-    if work.settings.value_range is None:
-        work = _with_range(work, (0.0, 1.0))  # whatever it is, it does not change the size
-    with screen.bar("looking", len(items)) as advance:
-        outcomes = [outcome for _, outcome in _in_parallel(work, items, advance)]
+    outcomes = _looked_at(work, items, screen)
+    extents = [outcome.extent for outcome in outcomes if isinstance(outcome, RangeWanted)]
+    if extents:
+        low, high = zip(*extents, strict=True)
+        outcomes = _looked_at(_with_range(work, (min(low), max(high))), items, screen)
     lengths = [len(outcome.content) for outcome in outcomes if isinstance(outcome, _Stored)]
     return float(np.mean(lengths)) if lengths else 0.0
 
@@ -96,6 +97,11 @@ class _Stored:
 
 
 _Outcome = _Stored | RangeWanted | str  # a string is the reason why an image is broken
+
+
+def _looked_at(work: Work, items: Sequence[int], screen: Screen) -> list[_Outcome]:
+    with screen.bar("looking", len(items)) as advance:
+        return [outcome for _, outcome in _in_parallel(work, items, advance)]
 
 
 def _write(file: IO[bytes], work: Work, items: Sequence[int], screen: Screen, filled: Filled) -> list[int]:

@@ -10,10 +10,13 @@ import numpy as np
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.data.archives import is_bomb, is_bounded
 from twofold.data.labels import numbered
-from twofold.data.layout import SPLITS
+from twofold.data.layout import ANNOTATIONS, SPLITS
 from twofold.data.listing import Listing, Origin, file_stamp, list_arrays, short_name
 
 _NO_LABEL = -1
+_BETWEEN_WORDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_IMAGE_NAMES = frozenset(["images", "x", "data"])
+_LABEL_NAMES = frozenset(["labels", "y"])
 _LABEL_WORDS = frozenset(["y", "label", "labels", "target", "targets", "class", "classes"])
 
 
@@ -21,7 +24,7 @@ class Arrays:
     """An .npy file of images (n h w, n h w c or n c h w), or an .npz file with images, labels and splits.
 
     In an ``.npz`` file the names say what is what: ``images`` and ``labels``, ``x_train`` and
-    ``y_train``, ``test_images`` ...
+    ``y_train``, ``testImages`` ...
     """
 
     def open(self, data: str) -> Origin:
@@ -53,7 +56,7 @@ def _listing(path: Path, stamp: str) -> Listing:
         raise TwofoldError(
             f"{path} cannot be read as a numpy file: {error or type(error).__name__}"
         ) from None
-    images, labels, others = _sorted_out(arrays)
+    images, labels, others = _sorted_out(path, arrays)
     if not images:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
         raise TwofoldError(f"{path} holds no images (n h w, n h w c or n c h w), only: {shapes or 'nothing'}")
@@ -74,21 +77,47 @@ def _refuse_bomb(path: Path) -> None:
 
 
 def _sorted_out(
-    arrays: dict[str, np.ndarray],
+    path: Path, arrays: dict[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], tuple[tuple[str, str], ...]]:
     """Images by split, labels by split, and what is neither."""
-    images, labels, others = {}, {}, []
+    images: dict[str, list[str]] = {}
+    labels: dict[str, list[str]] = {}
     for name, array in arrays.items():
-        words = re.split(r"[^a-z0-9]+", name.lower())
+        words = _words(name)
         split = next((SPLITS[word] for word in words if word in SPLITS), "train")
-        flat = array.reshape(-1) if array.ndim == 2 and array.shape[1] == 1 else array
-        if _LABEL_WORDS.intersection(words) and flat.ndim == 1:
-            labels[split] = flat
-        elif array.ndim in (3, 4) and not _LABEL_WORDS.intersection(words) and split not in images:
-            images[split] = _channels_last(_narrow(array))
-        else:
-            others.append((name, f"an array of shape {array.shape} is neither images nor one label an image"))
-    return images, labels, tuple(others)
+        if array.ndim == 1 or (array.ndim == 2 and array.shape[1] == 1):
+            if _LABEL_WORDS.intersection(words):
+                labels.setdefault(split, []).append(name)
+        elif array.ndim in (3, 4) and not (_LABEL_WORDS | ANNOTATIONS).intersection(words):
+            images.setdefault(split, []).append(name)
+    chosen = {split: _the_one(path, names, _IMAGE_NAMES) for split, names in images.items()}
+    chosen_labels = {split: _the_one(path, names, _LABEL_NAMES) for split, names in labels.items()}
+    others = [
+        (name, f"an array of shape {array.shape} is neither the images nor one label an image")
+        for name, array in arrays.items()
+        if name not in (*chosen.values(), *chosen_labels.values())
+    ]
+    return (
+        {split: _channels_last(_narrow(arrays[name])) for split, name in chosen.items()},
+        {split: arrays[name].reshape(-1) for split, name in chosen_labels.items()},
+        tuple(others),
+    )
+
+
+def _words(name: str) -> list[str]:
+    """``x_train`` and ``trainImages`` in words, in lower case."""
+    return [word.lower() for word in _BETWEEN_WORDS.split(name) if word]
+
+
+def _the_one(path: Path, names: list[str], usual: frozenset[str]) -> str:
+    """The array of a split among those that could be meant: the only one, or the only one of a usual name."""
+    called = [name for name in names if " ".join(w for w in _words(name) if w not in SPLITS) in usual]
+    if len(names) > 1 and len(called) != 1:
+        raise TwofoldError(
+            f"{path}: it could be {' or '.join(names)} that is meant; "
+            f"keep one of them, or call one {' or '.join(sorted(usual))}"
+        )
+    return called[0] if called else names[0]
 
 
 def _narrow(array: np.ndarray) -> np.ndarray:
@@ -110,6 +139,8 @@ def _class_names(path: Path, labels: np.ndarray | None, images: int) -> list[str
         return [""] * images
     if len(labels) != images:
         raise TwofoldError(f"{path} has {images} images but {len(labels)} labels in one split")
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "backslashreplace")
     if np.issubdtype(labels.dtype, np.floating):
         labels = np.where(np.isnan(labels), _NO_LABEL, labels)
         if not np.array_equal(labels, np.trunc(labels)):

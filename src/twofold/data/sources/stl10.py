@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from twofold.data.downloads import found, origin_in
-from twofold.data.listing import Listing, Origin, file_stamp, list_arrays
+from twofold.data.listing import Listing, Origin, files_stamp, list_arrays
 
 _FILES = ("train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin", "unlabeled_X.bin", "class_names.txt")
 
@@ -32,7 +32,7 @@ def _listing(folder: Path) -> Listing:
         "test": (_images(folder / "test_X.bin"), _labels(folder / "test_y.bin")),
         "unlabelled": (_images(folder / "unlabeled_X.bin"), None),
     }
-    return list_arrays(splits, classes, file_stamp(folder / "train_X.bin"))
+    return list_arrays(splits, classes, files_stamp(folder / name for name in _FILES))
 
 
 def _images(path: Path) -> np.ndarray:

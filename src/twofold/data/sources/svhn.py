@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from twofold.data.downloads import found
-from twofold.data.listing import Listing, Origin, file_stamp, files_stamp, list_arrays
+from twofold.data.listing import Listing, Origin, files_stamp, list_arrays
 
 _FILES = {"train": "train_32x32.mat", "test": "test_32x32.mat"}
 
@@ -24,12 +24,13 @@ class Svhn:
             put="train_32x32.mat and test_32x32.mat (http://ufldl.stanford.edu/housenumbers/)",
         )
         files = [folder / name for name in _FILES.values()]
-        return Origin("svhn", str(files[0].resolve()), files_stamp(files), lambda: _listing(folder))
+        stamp = files_stamp(files)
+        return Origin("svhn", str(files[0].resolve()), stamp, lambda: _listing(folder, stamp))
 
 
-def _listing(folder: Path) -> Listing:
+def _listing(folder: Path, stamp: str) -> Listing:
     splits = {split: _read(folder / name) for split, name in _FILES.items()}
-    return list_arrays(splits, tuple("0123456789"), file_stamp(folder / _FILES["train"]))
+    return list_arrays(splits, tuple("0123456789"), stamp)
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
