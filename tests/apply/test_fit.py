@@ -125,6 +125,15 @@ def test_without_fine_tuning_the_encoder_is_the_runs_own(place: Path, linear: Pa
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_its_encoder_reads_files_as_the_classifier_does(linear: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(linear, tmp_path / "classifier"))
+    about = json.loads((folder / "classifier.json").read_text())
+    decode = {"short_side": 20, "value_range": [0, 1000]}
+    (folder / "classifier.json").write_text(json.dumps({**about, "decode": decode}))
+    assert twofold.load(folder).transform.settings == load_classifier(folder).transform.settings
+    assert twofold.load(folder, value_range="0:9").transform.settings.value_range == (0, 9)
+
+
 @pytest.mark.usefixtures("few_steps")
 def test_fine_tuning_trains_weights_and_keeps_batch_norm_statistics(place: Path) -> None:
     tuned = fitted(place, Wish(finetune=True, epochs=1))

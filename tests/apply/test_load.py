@@ -1,5 +1,6 @@
 """``twofold.load``: an encoder with its transform."""
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,10 @@ from PIL import Image
 
 import twofold
 from colours import make_run
+from twofold.apply.load import refuse_missing
+from twofold.apply.transform import Transform
 from twofold.core.errors import TwofoldError, UsageError
+from twofold.data.opening import settings_from
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder
 
@@ -83,20 +87,43 @@ def test_images_of_the_encoders_size_stay_as_they_are(run: Path) -> None:
     assert torch.equal(view, torch.from_numpy(pixels).permute(2, 0, 1) / 255)
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "HSV"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV"])
 def test_pil_images_of_any_mode(run: Path, mode: str) -> None:
     image = Image.fromarray(photograph()).convert(mode)
     view = twofold.load(run).transform(image)
     assert torch.allclose(view, twofold.load(run).transform(image.convert("RGB")), atol=0.02)
 
 
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I", "F"])
+def test_a_deep_pil_image_is_what_its_file_is(run: Path, tmp_path: Path, mode: str) -> None:
+    transform = twofold.load(run, value_range="0:70000").transform
+    values = photograph()[..., 0] * np.uint16(300) + np.uint16(7)
+    deep = Image.frombytes(mode, (56, 40), values.astype(NUMBERS[mode]).tobytes())
+    file = as_file(tmp_path / "deep.tif", deep, exif=turned())
+    expected = transform(file)
+    assert expected.unique().numel() > 20
+    opened = Image.open(io.BytesIO(file.read_bytes()))  # by its path Pillow 13 reads some turned ones wrongly
+    for image in (opened, deep.transpose(Image.Transpose.ROTATE_270)):
+        assert torch.equal(transform(image), expected)
+
+
+NUMBERS = {"I;16": "<u2", "I;16B": ">u2", "I": "i4", "F": "f4"}
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
 def test_a_pil_image_keeps_transparency_and_the_cameras_rotation(run: Path, tmp_path: Path) -> None:
     transform = twofold.load(run).transform
     clear = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
-    assert transform(clear).mul(255).round().unique().tolist() == [128]
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    file = as_file(tmp_path / "turned.jpg", Image.fromarray(photograph()), exif=exif, quality=100)
+    for mode in ("RGBA", "PA"):
+        assert transform(clear.convert(mode)).mul(255).round().unique().tolist() == [128]
+    gray = Image.new("LA", (40, 40), (90, 0))
+    assert torch.equal(transform(gray.convert("La")), transform(gray))
+    file = as_file(tmp_path / "turned.jpg", Image.fromarray(photograph()), exif=turned(), quality=100)
     assert torch.allclose(transform(Image.open(file)), transform(file), atol=0.02)
 
 
@@ -121,6 +148,16 @@ def test_deep_images_need_a_range_and_take_the_runs_own(tmp_path: Path) -> None:
     given = twofold.load(tmp_path / "unknown", value_range="0:4080").transform(deep)
     assert torch.equal(known, given)
     assert torch.equal(known[0], torch.from_numpy(photograph(32, 32)[..., 0]) / 255)
+
+
+@pytest.mark.parametrize("opened", [{"size": 384}, {"store_size": 64}, {"size": 384, "store_size": 64}])
+def test_files_are_read_as_the_runs_data_was(tmp_path: Path, opened: dict[str, int]) -> None:
+    run = make_run(tmp_path / "run", Encoder("resnet18_w4", size=32), **opened)
+    noise = np.random.default_rng(0).integers(0, 256, (500, 500, 3), dtype=np.uint8)
+    view = twofold.load(run).transform(noise)
+    settings = settings_from(opened.get("size"), opened.get("store_size"), None)
+    assert torch.equal(view, Transform(32, 3, settings)(noise))
+    assert not torch.equal(view, Transform(32, 3, settings_from(None, None, None))(noise))
 
 
 @pytest.mark.parametrize(
@@ -154,6 +191,13 @@ def test_no_run(tmp_path: Path) -> None:
     (tmp_path / "encoder.safetensors").write_bytes(b"damaged")
     with pytest.raises(TwofoldError, match="not a readable"):
         twofold.load(tmp_path)
+
+
+def test_what_is_no_file_and_what_is_inside_of_a_run_is_not_missing(run: Path, tmp_path: Path) -> None:
+    for named in ("pixels", "timm:resnet18", "torchvision:resnet18", "random:resnet18", f"{run}@projector"):
+        refuse_missing(named)
+    with pytest.raises(UsageError, match=r"no run folder .*nothing "):
+        refuse_missing(f"{tmp_path / 'nothing'}@projector")
 
 
 def test_import_twofold_stays_light() -> None:

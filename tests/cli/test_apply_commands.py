@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from importlib.metadata import version
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def test_from_a_run_to_predictions(place: Path, capsys: pytest.CaptureFixture[st
     assert [row["path"] for row in rows if row["reason"]] == ["broken.jpg"]
 
 
+def test_names_that_are_no_utf_8_are_written(place: Path, classifier: Path, tmp_path: Path) -> None:
+    new = make_images(tmp_path / "new", 1, by_class=False)
+    (new / "red-000.png").rename(new / os.fsdecode(b"caf\xe9.png"))
+    out = tmp_path / "said.csv"
+    assert main(["predict", str(classifier), str(new), "--out", str(out)]) == 0
+    assert b"\ncaf\xe9.png,red," in out.read_bytes()
+    assert main(["embed", str(place / "run"), str(new), "--out", str(tmp_path / "x.parquet")]) == 0
+    assert "caf?.png" in pq.read_table(tmp_path / "x.parquet")["path"].to_pylist()
+
+
 def test_fit_writes_where_it_is_told(classifier: Path) -> None:
     assert sorted(path.name for path in classifier.iterdir()) == [
         "classifier.json",
@@ -100,6 +111,8 @@ def test_fit_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> 
     assert "needs labels" in refused(2, "fit", run, "--data", images, "--labels", "none")
     assert "linear or mlp" in refused(2, "fit", run, "--data", images, "--head", "tree")
     assert "above 0" in refused(2, "fit", run, "--data", images, "--epochs", "0")
+    assert "add --finetune" in refused(2, "fit", run, "--data", images, "--epochs", "3")
+    assert "0 or more" in refused(2, "fit", run, "--data", images, "--seed", "-1")
     assert "exists already" in refused(1, "fit", run, "--data", images, "--out", tmp_path / "there")
     assert "no run folder" in refused(2, "fit", tmp_path / "nowhere", "--data", images)
     assert "not a run folder" in refused(1, "fit", tmp_path / "there", "--data", images)
@@ -111,6 +124,7 @@ def test_fit_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> 
 def test_predict_refuses_what_it_cannot_do(place: Path, classifier: Path, tmp_path: Path, refused) -> None:
     (tmp_path / "empty").mkdir()
     assert "not a classifier" in refused(2, "predict", place / "run", place / "new")
+    assert "it is a folder" in refused(2, "predict", classifier, place / "new", "--out", tmp_path)
     out = tmp_path / "p.csv"
     assert "no image" in refused(1, "predict", classifier, tmp_path / "empty", "--out", out)
     assert refused(2, "predict", classifier, tmp_path / "nowhere", "--out", out)

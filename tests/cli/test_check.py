@@ -1,5 +1,6 @@
 """``twofold check`` and ``twofold cache``, as a user sees them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,38 @@ def test_check_tells_what_the_data_is(data: Path, capsys: pytest.CaptureFixture[
     assert ["exact", "val", "train", "1"] in lines
     assert ["near", "val", "train", "1"] in lines
     assert "images are in two splits" in told
-    assert max(map(len, told.splitlines())) <= 80
+
+
+def test_no_line_is_wrapped_where_another_program_reads_them(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = f"{'long' * 60}.png"
+    (data / "val/cat/0.png").rename(data / "val/cat" / long)
+    assert main(["check", str(data)]) == 0
+    told = capsys.readouterr().out
+    assert f"exact: val/cat/{long} = train/cat/0.png" in told
+    assert (
+        "the number of epochs follows from a short measurement (change it with --minutes or --epochs)" in told
+    )
+
+
+@pytest.mark.parametrize("size", ["0", "-5"])
+def test_a_size_below_one_pixel_is_a_misuse(
+    size: str, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", str(data), "--size", size]) == 2
+    assert f"--size {size}: a size is at least 1 pixel" in capsys.readouterr().err
+
+
+def test_names_that_are_no_utf_8_are_shown_as_far_as_they_are(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = os.fsdecode(b"caf\xe9")
+    (data / "train/cat").rename(data / "train" / odd)
+    (data / f"{odd}.txt").write_text("no image")
+    assert main(["check", str(data)]) == 0
+    told = capsys.readouterr().out
+    assert "\ncaf?" in told and "train/caf?/0.png" in told and "caf?.txt" in told
 
 
 def test_check_ends_with_what_would_be_chosen(
@@ -80,6 +112,9 @@ def test_cache_lists_and_prunes(data: Path, capsys: pytest.CaptureFixture[str]) 
     capsys.readouterr()
     assert main(["cache", "list"]) == 0
     assert "pets-" in capsys.readouterr().out
+    for words in (["list", "--all"], ["list", "--unused", "3"], ["prune", "--unused", "-1"]):
+        assert main(["cache", *words]) == 2
+        assert "--unused" in capsys.readouterr().err
     assert main(["cache", "prune"]) == 0
     assert capsys.readouterr().out.startswith("0 B freed")
     assert main(["cache", "prune", "--all"]) == 0

@@ -119,6 +119,14 @@ def test_devices_beside_torchrun_are_a_misuse(
     assert "leave --devices out" in capsys.readouterr().err
 
 
+def test_all_processes_are_told_what_was_typed(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched = []
+    monkeypatch.setattr("twofold.cli._launch.launch", lambda *told: launched.append(told) or 0)
+    words = ["--debug", "pretrain", str(images), "--devices", "2"]
+    assert main(words) == 0
+    assert launched == [([sys.executable, "-m", "twofold", *words], 2)]
+
+
 def test_not_even_one_device_is_a_misuse(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pretrain", str(images), "--devices", "0"]) == 2
     assert "1 or more" in capsys.readouterr().err

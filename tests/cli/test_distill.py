@@ -17,6 +17,7 @@ from twofold.core.batch import Progress
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.run import RunFolder
 from twofold.nn.class_network import load_class_network
+from twofold.nn.encoder import Encoder
 from twofold.nn.weights import load_parts, save_parts
 from twofold.train.checkpoint import digest, load_checkpoint
 from twofold.train.teacher import load_teacher, teacher_of
@@ -62,7 +63,8 @@ def test_the_student_learns_what_the_teacher_says(place: Path, distilled: Path) 
 def test_the_run_is_one_like_any_other(place: Path, distilled: Path, tmp_path: Path) -> None:
     assert twofold.load(distilled).width == 32
     assert main(["fit", str(distilled), "--data", str(place / "images"), "--out", str(tmp_path / "c")]) == 0
-    assert main(["embed", str(distilled), str(place / "pile"), "--out", str(tmp_path / "x.parquet")]) == 0
+    for subject in (str(distilled), f"{distilled}@classifier"):
+        assert main(["embed", subject, str(place / "pile"), "--out", str(tmp_path / "x.parquet")]) == 0
     judge = ["evaluate", str(distilled), "--data", str(place / "images"), "--evaluations", "knn"]
     assert main(judge) == 0
 
@@ -76,7 +78,14 @@ def test_the_student_may_be_another_network(place: Path, tmp_path: Path, capsys)
     assert spec["command"].startswith("twofold distill")
 
 
-def test_it_resumes_exactly(place: Path, distilled: Path, tmp_path: Path, monkeypatch) -> None:
+def test_the_student_may_start_from_a_run(place: Path, tmp_path: Path, capsys) -> None:
+    start = make_run(tmp_path / "start", Encoder("resnet18_w8", size=24))
+    words = ["distill", str(place / "pile"), "--teacher", str(place / "teacher"), *SHORT, "--dry-run"]
+    assert main([*words, "--init", str(start)]) == 0
+    assert json.loads(capsys.readouterr().out)["encoder"]["name"] == "resnet18_w8"
+
+
+def test_it_resumes_exactly(place: Path, distilled: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     def stop(self: LiveShow, progress: Progress, figures: dict[str, float]) -> None:
         if progress.step == 10:
             os.kill(os.getpid(), signal.SIGINT)
@@ -86,7 +95,8 @@ def test_it_resumes_exactly(place: Path, distilled: Path, tmp_path: Path, monkey
         patch.setattr(LiveShow, "step", stop)
         assert main([*words, "--out", str(tmp_path)]) == 130
     (run,) = tmp_path.iterdir()
-    assert main(["pretrain", "--resume", str(run), "--threads", "1"]) == 0
+    assert "--teacher and --resume" in refused(capsys, 2, "distill", *words[2:4], "--resume", run)
+    assert main(["distill", "--resume", str(run), "--threads", "1"]) == 0
     states = [digest(load_checkpoint(folder / "last.ckpt")) for folder in (run, distilled)]
     assert states[0] == states[1]
 

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import signal
 from argparse import Namespace
 
@@ -39,6 +40,7 @@ def test_every_hyper_parameter_is_in_the_help(capsys):
     told = capsys.readouterr().out
     for flag in ("--temperature", "--momentum", "--queue", "--batch-size", "--weight-decay", "--epochs"):
         assert flag in told
+    assert "the defaults are the paper's, a run without --preset paper may have others" in told
 
 
 def test_a_dry_run_prints_the_resolved_spec_and_writes_nothing(images, capsys, tmp_path):
@@ -48,6 +50,12 @@ def test_a_dry_run_prints_the_resolved_spec_and_writes_nothing(images, capsys, t
     assert spec["method"]["arguments"]["temperature"] == 0.25
     assert spec["steps"] == 6
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_was_typed_is_recorded_wherever_debug_stood(images, capsys):
+    words = ["pretrain", str(images), "--epochs", "2", "--batch-size", "8", "--dry-run"]
+    assert main(["--debug", *words]) == 0
+    assert json.loads(capsys.readouterr().out)["command"] == shlex.join(["twofold", *words])
 
 
 def test_any_head_by_flags(images, capsys):
@@ -225,6 +233,18 @@ def test_how_files_are_read_is_remembered_by_the_run(tmp_path, capsys):
         "value_range": "0:4095",
         "store_size": 32,
     }
+
+
+def test_what_runs_remember_otherwise_is_the_largest_size_and_no_range(tmp_path):
+    typed = Namespace(range=None, store_size=None)
+    opened = [{"size": 384, "value_range": "0:1"}, {"value_range": "0:2"}, {"store_size": 64}]
+    for number, how in enumerate(opened):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "spec.json").write_text(json.dumps({"data": {"open": how}}))
+    runs = [str(tmp_path / "0@projector"), *(str(tmp_path / str(n)) for n in (1, 2))]
+    remembered = {"size": 384, "store_size": None, "value_range": None}
+    assert as_typed_or_trained(typed, runs) == remembered
+    assert as_typed_or_trained(typed, runs[:1]) == {**remembered, "value_range": "0:1"}
 
 
 def test_views_larger_than_usual_are_made_of_images_stored_larger():

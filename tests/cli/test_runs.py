@@ -32,6 +32,21 @@ def test_a_run_that_is_not_bit_exact_says_so(tmp_path: Path, capsys) -> None:
     assert "0%, inexact" in capsys.readouterr().out
 
 
+def test_the_score_is_of_the_images_judged_last_and_of_most_neighbours(tmp_path: Path, capsys) -> None:
+    def measured(evaluation: str, value: float, data: str, **how: int) -> dict[str, object]:
+        figures = {"value": value, "low": value, "high": value, "protocol": {"data": data, **how}}
+        return {"subject": "run", "evaluation": evaluation, "metric": "accuracy", **figures}
+
+    scores = [measured("knn", 0.1, "old", k=200), measured("linear", 0.2, "old")]
+    scores += [measured("knn", 0.3, "new", k=1), measured("knn", 0.4, "new", k=200)]
+    spec = {"method": {"name": "byol"}, "data": {"name": "cats"}, "epochs": 2.0, "steps": 9}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "spec.json").write_text(json.dumps(spec))
+    (tmp_path / "run" / "scores.json").write_text(json.dumps(scores))
+    assert main(["runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[-2:] == ["40.0", "-"]
+
+
 @pytest.mark.parametrize("words", [["evaluate", "RUN"], ["pretrain", "--resume", "RUN"]])
 def test_a_damaged_spec_is_told_in_one_line(words: list[str], tmp_path: Path, capsys) -> None:
     (tmp_path / "spec.json").write_text("{")

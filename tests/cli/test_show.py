@@ -41,6 +41,14 @@ def test_a_file_gets_a_line_each_twentieth_of_the_way(monkeypatch: pytest.Monkey
     assert len(file.getvalue().splitlines()) == 21
 
 
+def test_lines_in_a_file_are_not_wrapped(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(monkeypatch, terminal=False)
+    show = LiveShow()
+    show.note("an alarm " * 30)
+    show.step(Progress(20, 20, 0, 1), lambda: {**FIGURES, "loss": 10.0**130})
+    assert [len(line) > 120 for line in file.getvalue().splitlines()] == [True, True]
+
+
 def test_a_terminal_asks_some_times_a_second_and_for_the_last_step(monkeypatch: pytest.MonkeyPatch) -> None:
     written(monkeypatch, terminal=True)
     now = [0.0]

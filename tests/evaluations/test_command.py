@@ -115,6 +115,7 @@ def test_pixels_alone_need_data_and_leave_nothing_behind(photos, capsys, tmp_pat
         (["pixels", "--data", "PHOTOS", "--evaluations", "lineal"], 2, "did you mean 'linear'"),
         (["pixels", "--data", "PHOTOS", "--metric", "auc"], 2, "accuracy or macro_f1"),
         (["pixels", "--data", "PHOTOS", "--seed", "-1"], 2, "--seed -1"),
+        (["pixels", "--data", "PHOTOS", "--out", __file__], 2, "it is a file; name a folder"),
         (["pixels", "--data", "PHOTOS", "--labels", "none"], 1, "no labels"),
         (["pixels", "--data", "PHOTOS", "--knn.neighbours", "[3,0]"], 2, "knn: 0 neighbours"),
         (
@@ -190,7 +191,7 @@ def test_the_table_shows_what_each_protocol_declares_and_numbers_that_are_no_sha
     head, pixels = said.splitlines()[:2]
     assert head.split()[-3:] == ["k-NN", "Postcard,", "length"]
     length = next(s["value"] for s in scores_in(run) if s["metric"] == "length")
-    assert pixels.endswith(f"  {length:.3g}")
+    assert pixels.endswith(f"  {length:,.0f}")
     assert "±" in pixels
     assert main(["evaluate", str(run), *words, "--metric", "macro_f1"]) == 0
     head = capsys.readouterr().out.splitlines()[0]
@@ -258,6 +259,22 @@ def test_stopped_in_the_middle_the_scores_of_who_is_done_with_are_kept(run, post
     assert main(["evaluate", str(run), *words]) == 130
     assert [score["subject"] for score in scores_in(run)] == ["pixels", "random:resnet18_w4"]
     assert "stopped" in capsys.readouterr().err
+
+
+def test_runs_whose_data_was_read_otherwise_are_judged_together(tmp_path, photos, make_run, capsys):
+    runs = [make_run(tmp_path / f"run{n}", photos) for n in range(3)]
+    for run, opened in zip(runs, ({"store_size": 4}, {"store_size": 6}, {"labels": "none"}), strict=True):
+        spec = json.loads((run / "spec.json").read_text())
+        spec["data"]["open"].update(opened)
+        (run / "spec.json").write_text(json.dumps(spec))
+    words = ["--evaluations", "knn", "--knn.neighbours", "[3]"]
+    assert main(["evaluate", *map(str, runs[:2]), *words]) == 0
+    told = capsys.readouterr().out
+    assert "run0, run1: shown enlarged, the images are decoded at 6 pixels (larger: --store-size 8)" in told
+    assert main(["evaluate", *map(str, runs[1:]), *words]) == 2
+    assert "different --labels" in capsys.readouterr().err
+    assert main(["evaluate", *map(str, runs[1:]), *words, "--labels", "auto"]) == 0
+    assert "enlarged" not in capsys.readouterr().out
 
 
 def test_runs_that_differ_in_the_seed_alone_get_a_row_with_mean_and_spread(

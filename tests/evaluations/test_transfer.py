@@ -60,8 +60,7 @@ def test_each_data_set_gets_a_figure_by_its_own_labels(given, tmp_path):
 def test_pets_and_flowers_are_judged_class_by_class(name, given, tmp_path):
     uneven = (300, 60)
     accuracy, mean = (
-        next(Transfer(data=(data(tmp_path / f"{called}.npz", uneven),))(given))
-        for called in ("petals", name)
+        next(Transfer(data=(data(tmp_path / f"{called}.npz", uneven),))(given)) for called in ("petals", name)
     )
     assert (accuracy.protocol["measure"], mean.protocol["measure"]) == (
         "accuracy",

@@ -11,10 +11,13 @@ from twofold.nn.weights import load_encoder, save_encoder
 LAB = {"space": "lab", "groups": [[0], [1, 2]]}
 
 
-@pytest.mark.parametrize("name", ["resnet18_w4", "vit_tiny_patch16_224"])
+SIZES = {"resnet18_w4": 32, "vit_tiny_patch16_224": 32, "swin_tiny_patch4_window7_224": 56}
+
+
+@pytest.mark.parametrize("name", SIZES)
 def test_each_network_sees_its_channels_and_features_stand_side_by_side(name: str) -> None:
-    encoder = Encoder(name, size=32, split=LAB).eval()
-    x = torch.rand(3, 3, 32, 32)
+    encoder = Encoder(name, size=SIZES[name], split=LAB).eval()
+    x = torch.rand(3, 3, SIZES[name], SIZES[name])
     colours = 2 * convert(x, "lab") - 1
     one, other = encoder.backbone.networks
     expected = [
@@ -22,6 +25,7 @@ def test_each_network_sees_its_channels_and_features_stand_side_by_side(name: st
         for net, part in ((one, colours[:, :1]), (other, colours[:, 1:]))
     ]
     torch.testing.assert_close(encoder(x), torch.cat(expected, dim=1))
+    assert encoder.grid(x).shape[1] == encoder.width
     assert encoder.width == sum(encoder.backbone.widths) == encoder(x).shape[1]
 
 

@@ -32,6 +32,12 @@ def test_the_protocol_is_spelt_out_only_where_it_tells_columns_apart():
     assert [c.title for c in table.columns] == ["k-NN, k=200", "k-NN, k=1", "k-NN, macro-F1", "Linear probe"]
 
 
+def test_of_most_neighbours_first_whichever_was_measured_last():
+    scores = [score("run", metric=metric, k=k) for k in (1, 200) for metric in ("accuracy", "macro_f1")]
+    titles = ["k-NN, k=200", "k-NN, macro-F1, k=200", "k-NN, k=1", "k-NN, macro-F1, k=1"]
+    assert [c.title for c in grid(scores).columns] == titles
+
+
 def test_what_came_out_on_the_way_does_not_make_another_column():
     scores = [score("run", evaluation="few_labels", per_class=n, found={"spread": n}) for n in (1, 10)]
     assert [c.title for c in grid(scores).columns] == ["Few labels, per class=1", "Few labels, per class=10"]

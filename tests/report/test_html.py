@@ -7,6 +7,7 @@ from PIL import Image
 from twofold.core.errors import TwofoldError
 from twofold.report import charts
 from twofold.report.html import write_report
+from twofold.report.shown import figure, uncertainty
 
 SPEC = {
     "method": {"name": "simclr", "revision": 1, "arguments": {"temperature": 0.2}},
@@ -206,10 +207,27 @@ def test_the_few_label_table_is_shown_and_judged(tmp_path):
     assert "Pre-training helped: by k-NN it reaches 86.0%" in text
 
 
-def test_what_did_not_help_yet_is_trained_longer(tmp_path):
-    text = read(make_run(tmp_path / "run", scores=[score("pixels", 0.4), score("run", 0.2)])).text
+@pytest.mark.parametrize(
+    ("typed", "asked", "following"),
+    [
+        ("quickstart", {"minutes": 10.0}, "pretrain 'my data/cifar10.zip' --method simclr --minutes 20"),
+        (
+            "pretrain 'my data' --epochs 2 --encoder resnet18_w16 --lr 0.1",
+            {"epochs": 2.0},
+            "pretrain 'my data' --encoder resnet18_w16 --lr 0.1 --epochs 4",
+        ),
+        (
+            "distill pile --minutes=5 --teacher mine",
+            {"minutes": 5.0},
+            "distill pile --teacher mine --minutes 10",
+        ),
+    ],
+)
+def test_what_did_not_help_yet_is_trained_longer_and_otherwise_as_before(typed, asked, following, tmp_path):
+    spec = {**SPEC, "command": f"twofold {typed}", "asked": asked}
+    text = read(make_run(tmp_path / "run", spec=spec, scores=[score("pixels", 0.4), score("run", 0.2)])).text
     assert "Pre-training did not help" in text
-    assert "twofold pretrain 'my data/cifar10.zip' --method simclr --minutes 20" in text
+    assert f"twofold {following}\n" in text
 
 
 def test_a_torn_log_and_figures_that_are_not_finite_are_left_out(tmp_path):
@@ -258,6 +276,24 @@ def test_figures_that_are_no_shares_are_plain_numbers_and_what_has_no_interval_s
     assert "0.5" in table and "50.0" not in table
     assert "-2.11 to -2.09" in " ".join(table)
     assert not any("bar" in each.get("class", "") for each in page.all("span"))
+
+
+@pytest.mark.parametrize(
+    ("value", "figured", "uncertain"),
+    [
+        (99.4, "99.4", "99"),
+        (99.7, "99.7", "100"),
+        (999.7, "1,000", "1,000"),
+        (-12345.6, "-12,346", "-12,346"),
+    ],
+)
+def test_large_figures_are_spelt_out(value, figured, uncertain, tmp_path):
+    assert figure(value, share=False) == figured
+    assert uncertainty(value, share=False) == uncertain
+    log = [{"step": step, "loss": value} for step in (1, 2)]
+    text = read(make_run(tmp_path / "run", spec={**SPEC, "epochs": value}, log=log)).text
+    assert f"{figured} epochs, 400 steps" in text
+    assert f"The loss went from {figured} to {figured}." in text
 
 
 def test_pictures_tables_and_other_files_of_judging_are_on_the_page(full):

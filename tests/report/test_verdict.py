@@ -70,10 +70,11 @@ def test_other_metrics_and_few_label_scores_do_not_decide():
     assert judge(scores).answer == "yes"
 
 
-def test_of_several_k_the_first_decides():
-    scores = [score(s, v, k=200) for s, v in (("pixels", 0.4), ("run", 0.5))]
-    scores += [score(s, v, k=1) for s, v in (("pixels", 0.4), ("run", 0.3))]
-    assert judge(scores).answer == "yes"
+def test_of_several_k_the_largest_decides_whichever_was_measured_last():
+    many = [score(s, v, k=200) for s, v in (("pixels", 0.4), ("run", 0.5))]
+    one = [score(s, v, k=1) for s, v in (("pixels", 0.4), ("run", 0.3))]
+    assert judge([*many, *one]) == judge([*one, *many])
+    assert judge([*one, *many]).answer == "yes"
 
 
 shares = st.floats(0, 1)

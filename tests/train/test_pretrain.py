@@ -2,6 +2,7 @@ import json
 import os
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from twofold.core import registry
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.run import RunFolder
 from twofold.data import open_source
+from twofold.nn import encoder
 from twofold.nn.weights import load_encoder
 from twofold.train import pretrain
 from twofold.train.checkpoint import digest, load_checkpoint
@@ -314,6 +316,21 @@ def test_a_warm_start_begins_with_the_parents_encoder(place, folder, tmp_path):
         assert torch.equal(method.teacher.encoder.state_dict()[name], value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"encoder": "resnet18_w8"}, "--encoder resnet18_w8: .* has resnet18_w4"), ({"size": 24}, "--size 24")],
+)
+def test_another_encoder_than_the_parents_is_refused(changes, told, folder, tmp_path):
+    parent = begin(folder, tmp_path, Silent(), request(epochs=1.0))
+    opened = {"data": str(folder)}
+    source = open_source(**opened, progress=False)
+    engine, init = Engine.start("fp32", threads=1), str(parent.path)
+    with pytest.raises(UsageError, match=told):
+        prepare(request(**changes), source, opened, engine=engine, init=init, show=Silent())
+    unsaid = prepare(request(encoder=None), source, opened, engine=engine, init=init, show=Silent())
+    assert unsaid.run.encoder["name"] == "resnet18_w4"
+
+
 class Failing(Silent):
     """Fails, as a full disk would, when a step is reached."""
 
@@ -493,3 +510,19 @@ def test_where_the_machine_has_no_preset_of_its_own_the_small_one_is_taken(folde
     resolved = resolve(Request(method="pixpro", encoder="resnet18_w4"), source, 40, accelerator=True)
     small = registry.find("methods", "pixpro").presets["small"]
     assert resolved.optimizer.optimizer == small["optimizer"]
+
+
+def test_a_run_in_small_parts_learns_what_a_run_in_whole_batches_learns(folder, tmp_path, monkeypatch):
+    """Of a network without batch norm, whose gradients are those of the whole batch."""
+    seen, real = [], encoder.in_parts
+    monkeypatch.setattr(encoder, "in_parts", lambda *given: seen.append(given[2]) or real(*given))
+    vit = request(encoder="vit_tiny_patch16_224", epochs=0.4, arguments={"hidden": 32, "dim": 16})
+    whole = begin(folder, tmp_path / "whole", Silent(), vit)
+    assert not seen
+    parts = begin(folder, tmp_path / "parts", Silent(), replace(vit, micro_batch=5))
+    assert set(seen) == {5}
+    losses = [[line["loss"] for line in run.log() if "loss" in line] for run in (whole, parts)]
+    assert len(losses[0]) == 2 and losses[0] == pytest.approx(losses[1], rel=1e-4)
+    weights = [load_encoder(run.path / "encoder.safetensors").state_dict() for run in (whole, parts)]
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weights[1][name], weight, rtol=1e-3, atol=1e-5)

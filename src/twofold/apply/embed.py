@@ -70,7 +70,7 @@ def embed(subject: Subject, source: Source, path: Path, *, engine: Engine, scree
 def _tables(subject: Subject, source: Source, engine: Engine, advance: Advance) -> Iterator[Any]:
     network = engine.place(subject.networks[0]())
     about = {
-        "twofold.subject": subject.name,
+        "twofold.subject": _valid(subject.name),
         "twofold.encoder": json.dumps(subject.encoder),
         "twofold.data": json.dumps({"name": source.name, "fingerprint": source.fingerprint}),
     }
@@ -87,12 +87,18 @@ def _table(part: Part, split: str, classes: Sequence[str], vectors: Float[np.nda
     import pyarrow as pa
 
     numbers = [-1] * len(part) if part.labels is None else part.labels.tolist()
+    classes = [_valid(name) for name in classes]
     flat = pa.array(vectors.ravel(), pa.float32())
     return pa.table(
         {
-            "path": pa.array(part.paths, pa.string()),
+            "path": pa.array(map(_valid, part.paths), pa.string()),
             "split": pa.array([split] * len(part), pa.string()),
             "label": pa.array([classes[n] if n >= 0 else None for n in numbers], pa.string()),
             "vector": pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]),
         }
     )
+
+
+def _valid(name: str) -> str:
+    """Parquet holds UTF-8 alone: another byte becomes a question mark."""
+    return name.encode(errors="replace").decode()

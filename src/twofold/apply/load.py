@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from twofold.apply.classifier import load_classifier
 from twofold.apply.transform import Transform
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.run import RunFolder
 from twofold.data.opening import settings_from
+from twofold.nn.class_network import ABOUT
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import load_encoder
 
@@ -23,16 +25,21 @@ def load(run: str | Path, *, value_range: str | None = None) -> Encoder:
     Args:
         run: A run folder, a classifier folder, or an ``encoder.safetensors``.
         value_range: ``LOW:HIGH``, which become black and white in images of more than 8 bits; None is
-            what the run's data was opened with.
+            what the run's data was opened with, or the classifier's was decoded with.
 
     Raises:
         UsageError: If there is no such run.
         TwofoldError: If the run has no encoder yet, or the file is damaged.
     """
+    if (Path(run) / ABOUT).is_file():
+        classifier = load_classifier(Path(run), value_range=value_range)
+        classifier.encoder.transform = classifier.transform
+        return classifier.encoder
     encoder = load_encoder(encoder_file(Path(run)))
-    spec = encoder.spec
-    settings = settings_from(None, None, value_range or _range_of(Path(run)))
-    encoder.transform = Transform(spec["size"], spec["channels"], settings)
+    opened = _opened(Path(run))
+    value_range = value_range or opened.get("value_range")
+    settings = settings_from(opened.get("size"), opened.get("store_size"), value_range)
+    encoder.transform = Transform(encoder.spec["size"], encoder.spec["channels"], settings)
     return encoder
 
 
@@ -40,14 +47,16 @@ def refuse_missing(run: str) -> None:
     """Says that there is no such run before an hour is spent on decoding its data.
 
     Args:
-        run: As a user writes it; ``timm:NAME``, ``random:NAME`` and ``pixels`` are no files.
+        run: As a user writes it: ``RUN@PART`` is inside of a run; ``timm:NAME``, ``torchvision:NAME``,
+            ``random:NAME`` and ``pixels`` are no files.
 
     Raises:
         UsageError: If there is no such run.
         TwofoldError: If the run has no encoder yet.
     """
-    if run != "pixels" and not run.startswith(("timm:", "random:")):
-        encoder_file(Path(run))
+    if run == "pixels" or run.startswith(("timm:", "torchvision:", "random:")):
+        return
+    encoder_file(Path(run if Path(run).exists() else run.rpartition("@")[0] or run))
 
 
 def encoder_file(run: Path) -> Path:
@@ -70,9 +79,9 @@ def encoder_file(run: Path) -> Path:
     return file
 
 
-def _range_of(run: Path) -> str | None:
-    """What the run's data was opened with, so that the same images are the same pixels again."""
+def _opened(run: Path) -> dict[str, Any]:
+    """How the run's data was opened, so that the same images are the same pixels again."""
     if not (run / "spec.json").is_file():
-        return None
+        return {}
     opened: dict[str, Any] = RunFolder(run).spec["data"].get("open", {})
-    return opened.get("value_range")
+    return opened

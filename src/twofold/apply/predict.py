@@ -99,14 +99,17 @@ def predict(classifier: Classifier, data: str, *, engine: Engine, screen: Screen
 
 
 def write_csv(predictions: Iterable[Prediction], path: Path) -> Summary:
-    """Writes one row an image, all or nothing.
+    """Writes one row an image, all or nothing; bytes in names that are no UTF-8 stay as they are.
 
     Raises:
         TwofoldError: If the file cannot be written.
     """
     summary = Summary()
     try:
-        with write_aside(path) as aside, aside.open("w", newline="", encoding="utf-8") as file:
+        with (
+            write_aside(path) as aside,
+            aside.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
             for one in predictions:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor, nn
 
 from twofold.core.errors import TwofoldError
@@ -21,7 +21,9 @@ from twofold.views.evaluation import evaluation_view
 Picture: TypeAlias = str | Path | Image.Image | np.ndarray | Tensor
 """One image: a file, a PIL image, or an array or tensor ``h w`` or ``h w c``."""
 
-_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
+_PNG_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA"})
+_CLEAR = {"PA": "RGBA", "RGBa": "RGBA", "La": "LA"}
+"""Modes of transparent images, and what PNG has for them."""
 
 
 class Transform(nn.Module):
@@ -91,7 +93,7 @@ def _content(image: Picture) -> Content:
         except OSError as error:
             raise TwofoldError(f"cannot read {image}: {error.strerror}") from None
     if isinstance(image, Image.Image):
-        return _as_png(image)
+        return _as_file(image)
     values = image.numpy(force=True) if isinstance(image, Tensor) else image
     if values.dtype != np.uint8:
         raise TwofoldError(f"an array of pixels has to be uint8, from 0 to 255, not {values.dtype}")
@@ -103,10 +105,16 @@ def _content(image: Picture) -> Content:
     return values
 
 
-def _as_png(image: Image.Image) -> bytes:
-    """Without loss, with transparency, depth and the camera's rotation, which the decoder understands."""
-    if image.mode not in _PNG_MODES:
-        image = image.convert("RGB")
+def _as_file(image: Image.Image) -> bytes:
+    """Upright and without loss, transparency and depth included, as the decoder takes it."""
+    image = ImageOps.exif_transpose(image)
     file = io.BytesIO()
-    image.save(file, "PNG", compress_level=1, exif=image.getexif())
+    if image.mode == "F":
+        image.save(file, "TIFF", compression="raw")
+    elif image.mode.startswith("I"):
+        image.convert("I").save(file, "TIFF", compression="raw")
+    else:
+        if image.mode not in _PNG_MODES:
+            image = image.convert(_CLEAR.get(image.mode, "RGB"))
+        image.save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import io
 import os
 import pkgutil
 import re
@@ -19,6 +20,8 @@ USAGE_ERROR, FAILURE, INTERRUPTED = 2, 1, 130
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command and returns its exit status: 0, 1 for a failure, 2 for a misuse."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names of files may be of any bytes
     status = _carried_out(arguments)
     if "twofold.core.dist" in sys.modules and sys.modules["twofold.core.dist"].is_torn():
         with suppress(OSError, ValueError):  # a reader that has gone
@@ -31,7 +34,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _carried_out(arguments: list[str] | None) -> int:
     words = [*(sys.argv[1:] if arguments is None else arguments)]  # the command "list" hides the type here
     debug = "--debug" in words
-    words = [word for word in words if word != "--debug"]
     try:
         return _dispatch(words)
     except TwofoldError as error:
@@ -54,7 +56,8 @@ def commands() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
-def _dispatch(words: list[str]) -> int:
+def _dispatch(typed: list[str]) -> int:
+    words = [word for word in typed if word != "--debug"]
     if not words or words[0] in ("-h", "--help", "help"):
         print(_overview())
         return 0
@@ -75,7 +78,7 @@ def _dispatch(words: list[str]) -> int:
         if is_first():
             raise
         raise ToldElsewhere from error
-    parsed.words = words
+    parsed.typed, parsed.words = typed, words
     status: int = command.run(parsed)
     return status
 

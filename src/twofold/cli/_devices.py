@@ -35,7 +35,7 @@ def on_devices(run: Callable[["Namespace"], int]) -> Callable[["Namespace"], int
         if _starts_others(args.devices):
             from twofold.cli._launch import launch
 
-            return launch([sys.executable, "-m", "twofold", *args.words], args.devices)
+            return launch([sys.executable, "-m", "twofold", *args.typed], args.devices)
         from twofold.core import dist
 
         with dist.joined():

@@ -1,17 +1,17 @@
 """What is judged on what: subjects, data and labels, for commands that judge."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twofold.cli._reading import add_reading, as_typed_or_trained
+from twofold.cli._reading import add_reading, as_typed_or_trained, runs_among
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.processes import is_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-    from twofold.core.evaluation import Evaluation
+    from twofold.core.evaluation import Evaluation, Score
     from twofold.core.source import Source
     from twofold.evaluations._judge import Judgement
     from twofold.evaluations._task import Task
@@ -44,12 +44,19 @@ def judgement_of(args: "Namespace", evaluations: Sequence["Evaluation"], **how: 
     from twofold.evaluations._judge import judge
     from twofold.train.engine import Engine
 
-    source, task = _task_of(args, evaluations)
+    if args.seed < 0:
+        raise UsageError(f"--seed {args.seed}: it is 0 or more")
+    opened = _opened(args)
+    source, task = _task_of(args, opened, evaluations)
     screen = Screen(speaks=is_first())
-    return judge(args.subjects, source, task, evaluations, engine=Engine.start(), screen=screen, **how)
+    judged = judge(args.subjects, source, task, evaluations, engine=Engine.start(), screen=screen, **how)
+    judged.notes.extend(_enlarged(judged.scores, source, opened))
+    return judged
 
 
-def _task_of(args: "Namespace", evaluations: Sequence["Evaluation"]) -> tuple["Source", "Task"]:
+def _task_of(
+    args: "Namespace", opened: dict[str, Any], evaluations: Sequence["Evaluation"]
+) -> tuple["Source", "Task"]:
     """The data, and what of it is judged.
 
     Raises:
@@ -58,9 +65,7 @@ def _task_of(args: "Namespace", evaluations: Sequence["Evaluation"]) -> tuple["S
     from twofold.core.evaluation import needs_labels
     from twofold.evaluations._task import make_task
 
-    if args.seed < 0:
-        raise UsageError(f"--seed {args.seed}: it is 0 or more")
-    source, table = _source(args)
+    source, table = _source(opened)
     labelled = any(map(needs_labels, evaluations))
     try:
         return source, make_task(
@@ -74,37 +79,53 @@ def _task_of(args: "Namespace", evaluations: Sequence["Evaluation"]) -> tuple["S
         raise
 
 
-def _source(args: "Namespace") -> tuple["Source", Path | None]:
+def _opened(args: "Namespace") -> dict[str, Any]:
+    """Keywords of ``open_source``."""
+    opened = {"data": args.data} if args.data else _data_of(args)
+    opened |= as_typed_or_trained(args, args.subjects)
+    if args.labels:
+        opened["labels"] = args.labels
+    return opened
+
+
+def _source(opened: dict[str, Any]) -> tuple["Source", Path | None]:
     """The data, and the CSV file of its labels if there is one."""
     from twofold.core import dist
     from twofold.data import open_source
 
-    runs = _runs(args.subjects)
-    opened = {"data": args.data} if args.data else _data_of(args.subjects, runs)
-    opened |= as_typed_or_trained(args, runs)
-    if args.labels:
-        opened["labels"] = args.labels
     labels = opened.get("labels") or "auto"
     table = Path(labels) if labels not in ("auto", "folders", "none") else None
     with dist.one_before_the_others():
         return open_source(**opened), table
 
 
-def _runs(subjects: Sequence[str]) -> list[str]:
-    """Folders among the subjects, those of ``RUN@PART`` included."""
-    places = (text if Path(text).exists() else text.rpartition("@")[0] for text in subjects)
-    return [place for place in places if place and Path(place).is_dir()]
-
-
-def _data_of(subjects: Sequence[str], runs: Sequence[str]) -> dict[str, Any]:
-    """How the one data set of all runs is opened."""
+def _data_of(args: "Namespace") -> dict[str, Any]:
+    """The one data set of all runs, and its labels."""
     from twofold.core.run import RunFolder
 
-    found = [RunFolder.open(Path(run)).spec["data"]["open"] for run in runs]
+    found = [RunFolder.open(run).spec["data"]["open"] for run in runs_among(args.subjects)]
     if not found:
         raise UsageError(
-            f"no run folder is among {', '.join(subjects)}: say on which images to judge, --data DATA"
+            f"no run folder is among {', '.join(args.subjects)}: say on which images to judge, --data DATA"
         )
-    if any(other != found[0] for other in found):
+    if any(other["data"] != found[0]["data"] for other in found):
         raise UsageError("the runs were trained on different data; say on which to judge them: --data DATA")
-    return dict(found[0])
+    labels = {opened.get("labels", "auto") for opened in found}
+    if len(labels) > 1 and not args.labels:
+        raise UsageError("the runs were trained with different --labels; say by which to judge them")
+    return {"data": found[0]["data"], "labels": labels.pop()}
+
+
+def _enlarged(scores: Sequence["Score"], source: "Source", opened: dict[str, Any]) -> Iterator[str]:
+    """Who is shown more pixels than are left of the files'."""
+    from twofold.data.opening import settings_from
+
+    stored = settings_from(opened["size"], opened["store_size"], None).short_side
+    views = {score.subject: score.protocol["view"] for score in scores if "view" in score.protocol}
+    sides = {subject: int(view.partition("x")[0]) for subject, view in views.items()}
+    wanting = [subject for subject, side in sides.items() if side > stored == source.size]
+    if wanting:
+        yield (
+            f"{', '.join(wanting)}: shown enlarged, the images are decoded at {stored} pixels "
+            f"(larger: --store-size {max(sides.values())})"
+        )

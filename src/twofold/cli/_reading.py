@@ -33,14 +33,26 @@ def as_typed(args: "Namespace", *sides: int | None) -> dict[str, Any]:
 
 
 def as_typed_or_trained(args: "Namespace", subjects: Iterable[str]) -> dict[str, Any]:
-    """As ``as_typed``; what was not typed is as the subjects that are runs remember it, where they agree."""
-    from twofold.core.run import RunFolder
+    """As ``as_typed``; what was not typed is as the subjects that are runs remember it.
 
-    runs = [path for path in map(Path, subjects) if (path / "spec.json").is_file()]
+    Where they do not agree, images are as large as any of them wants, and the range is the data's own.
+    """
+    from twofold.core.run import RunFolder
+    from twofold.data.opening import settings_from
+
+    runs = [path for path in runs_among(subjects) if (path / "spec.json").is_file()]
     trained = [RunFolder(path).spec["data"]["open"] for path in runs]
     typed = as_typed(args)
-    for name, value in typed.items():
-        remembered = {opened.get(name) for opened in trained}
-        if value is None and len(remembered) == 1:
-            typed[name] = remembered.pop()
+    if typed["store_size"] is None and trained:
+        sizes = ({name: opened.get(name) for name in ("size", "store_size")} for opened in trained)
+        typed |= max(sizes, key=lambda each: settings_from(**each, value_range=None).short_side)
+    ranges = {opened.get("value_range") for opened in trained}
+    if typed["value_range"] is None and len(ranges) == 1:
+        typed["value_range"] = ranges.pop()
     return typed
+
+
+def runs_among(subjects: Iterable[str]) -> list[Path]:
+    """Folders among the subjects, those of ``RUN@PART`` included."""
+    places = (text if Path(text).exists() else text.rpartition("@")[0] for text in subjects)
+    return [Path(place) for place in places if place and Path(place).is_dir()]

@@ -46,8 +46,8 @@ class LiveShow:
             self._bar.stop()
 
     def note(self, text: str) -> None:
-        """One line above the bar."""
-        self._bar.console.print(text, markup=False)
+        """One line above the bar; in a file it stays one."""
+        self._bar.console.print(text, markup=False, soft_wrap=not console.is_terminal)
 
     def step(self, progress: "Progress", figures: Callable[[], dict[str, float]]) -> None:
         """Moves the bar, some times a second; without a terminal prints a line each twentieth of the way."""
@@ -57,7 +57,7 @@ class LiveShow:
             if share > self._printed:
                 self._printed = share
                 step = f"step {progress.step}/{progress.total}"
-                console.print(f"epoch {epoch} {step} {describe(figures())}")
+                console.print(f"epoch {epoch} {step} {describe(figures())}", soft_wrap=True)
             return
         now = time.monotonic()
         if now - self._moved < _PAUSE and progress.step < progress.total:

@@ -44,6 +44,10 @@ def run(args: "Namespace") -> int:
         raise UsageError("say what to do with the cache: twofold cache list, or twofold cache prune")
     if args.action not in _ACTIONS:
         raise UsageError(f"cannot {args.action} the cache{nearest(args.action, _ACTIONS)} (list or prune)")
+    if args.action == "list" and (args.all or args.unused is not None):
+        raise UsageError("--all and --unused say what to prune: twofold cache prune (list shows every store)")
+    if args.unused is not None and not args.unused >= 0:
+        raise UsageError(f"--unused {args.unused:g}: a number of days is 0 or more")
     root = cache_root()
     stores = kept_in(root)
     if args.action == "prune":

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from twofold.cli._reading import add_reading, as_typed
-from twofold.core.errors import TwofoldError
+from twofold.cli._table import plain_console
+from twofold.core.errors import TwofoldError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,15 +37,15 @@ def parser() -> "ArgumentParser":
 
 def run(args: "Namespace") -> int:
     """Opens the data, decoding it if need be, and prints one table a topic."""
-    from rich.console import Console
-
     from twofold.data.opening import open_with_store, settings_from
     from twofold.data.screen import Screen
 
+    if args.size is not None and args.size < 1:
+        raise UsageError(f"--size {args.size}: a size is at least 1 pixel")
     screen = Screen()
     settings = settings_from(**as_typed(args, args.size))
     opened = open_with_store(args.data, args.labels, settings, None, screen)
-    console = Console(highlight=False)
+    console = plain_console()
     source = opened.source
     console.print(
         f"[bold]{source.name}[/bold]  {len(opened.store):,} images, fingerprint {source.fingerprint}"
@@ -57,7 +58,7 @@ def run(args: "Namespace") -> int:
     _print_duplicates(opened, console, screen)
     _topic(console, "What would be chosen")
     for line in _recommendation(source, args.size):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)
     return 0
 
 
@@ -153,7 +154,7 @@ def _print_skipped(source: "Source", console: "Console") -> None:
     for reason, count in reasons.most_common(_FILES_SHOWN):
         examples = [path for path, why in source.skipped if why == reason][:_FILES_SHOWN]
         more = " ..." if count > len(examples) else ""
-        console.print(f"{count:,} {reason}: {', '.join(examples)}{more}", markup=False)
+        console.print(f"{count:,} {reason}: {', '.join(examples)}{more}", markup=False, soft_wrap=True)
     if len(reasons) > _FILES_SHOWN:
         console.print(
             f"and {len(source.skipped) - sum(c for _, c in reasons.most_common(_FILES_SHOWN)):,} others"
@@ -191,7 +192,7 @@ def _print_duplicates(opened: "Opened", console: "Console", screen: "Screen") ->
     _table(console, ("kind", "images of", "that are also in", "images"), rows)
     for kind, twins in found:
         path, twin = twins.examples[0]
-        console.print(f"{kind}: {twin} = {path}", markup=False)
+        console.print(f"{kind}: {twin} = {path}", markup=False, soft_wrap=True)
     leaks = sum(twins.count for _, twins in found if twins.first != twins.second)
     if leaks:
         console.print(f"[bold]{leaks:,} images are in two splits: scores on them are too good[/bold]")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from twofold.cli._devices import on_devices
-from twofold.cli.pretrain import add_training, begin, request_of
+from twofold.cli.pretrain import add_method, add_training, begin, go_on, request_of
 from twofold.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,22 +26,26 @@ def parser() -> "ArgumentParser":
     parser = ArgumentParser(prog="twofold distill", description=SUMMARY)
     parser.add_argument("--teacher", type=str, metavar="CLASSIFIER", help="folder that twofold fit wrote")
     add_training(parser)
-    method = registry.find("methods", _METHOD)
     parser.add_class_arguments(Request, skip={"method", "arguments"}, as_positional=False)
-    parser.add_class_arguments(method, skip={"make_encoder"}, as_positional=False)
+    add_method(parser, registry.find("methods", _METHOD))
     return parser
 
 
 @on_devices
 def run(args: "Namespace") -> int:
-    """Trains a student, by default of the teacher's own architecture, into a run folder like any other."""
+    """Trains a student into a run folder like any other.
+
+    By default it is of the teacher's own architecture and size, or starts from what ``--init`` names.
+    """
     from twofold.nn.class_network import load_class_network
 
+    if args.resume:
+        return go_on(args)
     if not args.data or not args.teacher:
         raise UsageError("say which images and who teaches: twofold distill DATA --teacher CLASSIFIER")
     teacher = load_class_network(Path(args.teacher)).encoder.spec
     request = request_of(args, _METHOD)
-    request = replace(
-        request, encoder=request.encoder or teacher["name"], size=request.size or teacher["size"]
-    )
-    return begin("distill", args, request, args.teacher)
+    if not args.init:
+        encoder, size = request.encoder or teacher["name"], request.size or teacher["size"]
+        request = replace(request, encoder=encoder, size=size)
+    return begin(args, request, args.teacher)

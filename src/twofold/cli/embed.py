@@ -8,6 +8,8 @@ from twofold.cli._reading import add_reading, as_typed_or_trained
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
+_KINDS = "run folder, checkpoint, RUN@PART, timm:NAME, torchvision:NAME, random:NAME or pixels"
+
 SUMMARY = "write the vectors of all images to a parquet file"
 
 
@@ -16,7 +18,7 @@ def parser() -> "ArgumentParser":
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(prog="twofold embed", description=SUMMARY)
-    parser.add_argument("run", type=str, help="run folder, checkpoint, timm:NAME, random:NAME or pixels")
+    parser.add_argument("run", type=str, help=_KINDS)
     parser.add_argument("data", type=str, help="folder, zip, tar, npy, npz or name (twofold list data)")
     parser.add_argument("--out", type=str, default="embeddings.parquet", help="the file")
     parser.add_argument("--labels", type=str, default="auto", help="auto, folders, none or FILE.csv")

@@ -44,6 +44,8 @@ def run(args: "Namespace") -> int:
     """Prints the table; adds what came out to the runs' folders as soon as a subject is done with."""
     evaluations = protocols(args)
     _check_metric(args.metric, evaluations)
+    if args.out and Path(args.out).exists() and not Path(args.out).is_dir():
+        raise UsageError(f"--out {args.out}: it is a file; name a folder")
 
     def keep_so_far(judgement: "Judgement") -> None:
         if is_first():

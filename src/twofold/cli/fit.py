@@ -1,7 +1,6 @@
 """``twofold fit``: from an encoder and labelled images to a classifier."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,9 @@ def parser() -> "ArgumentParser":
     from jsonargparse import ArgumentParser
 
     parser = ArgumentParser(prog="twofold fit", description=SUMMARY)
-    parser.add_argument("run", type=str, help="run folder, checkpoint, timm:NAME or random:NAME")
+    parser.add_argument(
+        "run", type=str, help="run folder, checkpoint, timm:NAME, torchvision:NAME or random:NAME"
+    )
     parser.add_argument("--data", type=str, help="images, of which some or all have labels")
     parser.add_argument("--labels", type=str, default="auto", help="auto, folders or FILE.csv of path,label")
     parser.add_argument("--head", type=str, default="linear", help="linear, or mlp with one hidden layer")
@@ -75,7 +76,7 @@ def run(args: "Namespace") -> int:
         task,
         Wish(args.head, args.finetune, args.epochs, args.seed),
         decode={"short_side": settings.short_side, "value_range": opened.store.index.value_range},
-        record={"command": shlex.join(["twofold", *sys.argv[1:]])},
+        record={"command": shlex.join(["twofold", *args.words])},
         engine=Engine.start(),
         screen=screen,
     )
@@ -93,6 +94,10 @@ def _check(args: "Namespace") -> None:
         raise UsageError(f"--head {args.head}: it is linear or mlp")
     if args.epochs <= 0:
         raise UsageError(f"--epochs {args.epochs:g}: it has to be above 0")
+    if args.given.get("epochs") is not None and not args.finetune:
+        raise UsageError("--epochs is of fine-tuning, and the encoder stays as it is: add --finetune")
+    if args.seed < 0:
+        raise UsageError(f"--seed {args.seed}: it has to be 0 or more")
     if args.from_head < 0:
         raise UsageError(f"--from-head {args.from_head}: it has to be 0 or more")
 

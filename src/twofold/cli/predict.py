@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from twofold.core.errors import TwofoldError
+from twofold.cli._table import plain_console
+from twofold.core.errors import TwofoldError, UsageError
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -34,6 +35,8 @@ def run(args: "Namespace") -> int:
     from twofold.data.screen import Screen
     from twofold.train.engine import Engine
 
+    if Path(args.out).is_dir():
+        raise UsageError(f"--out {args.out}: it is a folder; name the file")
     classifier = load_classifier(Path(args.classifier), value_range=args.range)
     rows = predict(classifier, args.data, engine=Engine.start(), screen=Screen())
     summary = write_csv(rows, Path(args.out))
@@ -45,7 +48,6 @@ def run(args: "Namespace") -> int:
 
 def _tell(summary: "Summary", out: str) -> None:
     """Counts by class, the most frequent ones first, then what needs a second look."""
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -55,7 +57,7 @@ def _tell(summary: "Summary", out: str) -> None:
     table.add_column("images", justify="right")
     for name, count in summary.classes.most_common(_CLASSES_SHOWN):
         table.add_row(escape(name), f"{count:,}")
-    Console(highlight=False).print(table)
+    plain_console().print(table)
     if len(summary.classes) > _CLASSES_SHOWN:
         print(f"and {len(summary.classes) - _CLASSES_SHOWN:,} more classes")
     if summary.far:

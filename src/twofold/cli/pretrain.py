@@ -16,6 +16,7 @@ from twofold.core.processes import is_first, seat, usable_cores
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
+    from twofold.core.method import Method
     from twofold.core.run import RunFolder
     from twofold.core.source import Source
     from twofold.train.resolve import Request
@@ -38,7 +39,7 @@ def parser(words: list[str]) -> "ArgumentParser":
     parser = ArgumentParser(prog="twofold pretrain", description=SUMMARY)
     add_training(parser)
     parser.add_class_arguments(Request, skip={"arguments"}, as_positional=False)
-    parser.add_class_arguments(method, skip={"make_encoder"}, as_positional=False)
+    add_method(parser, method)
     return parser
 
 
@@ -78,21 +79,29 @@ def add_training(parser: "ArgumentParser") -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the resolved spec and stop")
 
 
+def add_method(parser: Any, method: type["Method"]) -> None:
+    """Flags of its hyper-parameters."""
+    parser.add_class_arguments(method, skip={"make_encoder"}, as_positional=False)
+    group = parser._action_groups[-1]
+    group.title += (
+        "; the defaults are the paper's, a run without --preset paper may have others (see --dry-run)"
+    )
+
+
 @on_devices
 def run(args: "Namespace") -> int:
     """Trains or resumes, writes the report, and names the command that judges: judging is asked for apart."""
     if args.resume:
-        return _resume(args)
+        return go_on(args)
     if not args.data:
         raise UsageError("say which images: twofold pretrain DATA (or --resume RUN)")
-    return begin("pretrain", args, request_of(args, args.method))
+    return begin(args, request_of(args, args.method))
 
 
-def begin(command: str, args: "Namespace", request: "Request", teacher: str | None = None) -> int:
+def begin(args: "Namespace", request: "Request", teacher: str | None = None) -> int:
     """Starts what is requested.
 
     Args:
-        command: Its name.
         args: With what ``add_training`` added.
         request: What is trained.
         teacher: Folder of a classifier that the method learns from.
@@ -113,7 +122,6 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
         **as_typed(args, request.size, request.view_size),
     }
     source = _opened(opened)
-    typed = shlex.join(["twofold", command, *sys.argv[2:]])
     with LiveShow() as show:
         prepared = prepare(
             request,
@@ -122,7 +130,7 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
             engine=engine,
             init=args.init,
             teacher=teacher,
-            command=typed,
+            command=shlex.join(["twofold", *args.words]),
             show=show,
         )
         if args.dry_run:
@@ -137,8 +145,8 @@ def begin(command: str, args: "Namespace", request: "Request", teacher: str | No
     return _finish(folder, source)
 
 
-def _resume(args: "Namespace") -> int:
-    """Goes on at the precision that the run was resolved to."""
+def go_on(args: "Namespace") -> int:
+    """Goes on with the run that ``--resume`` names, at the precision that it was resolved to."""
     from twofold.core.run import RunFolder
     from twofold.train.engine import Engine
     from twofold.train.interrupts import Stopped

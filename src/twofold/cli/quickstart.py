@@ -54,7 +54,7 @@ def run(args: "Namespace") -> int:
     opened: dict[str, Any] = {"data": "quickstart"}
     source = open_source(**opened)
     print(_about(source))
-    command = shlex.join(["twofold", "quickstart", *sys.argv[2:]])
+    command = shlex.join(["twofold", *args.words])
     request = Request(seed=args.seed, **REQUEST)
     with LiveShow() as show:
         prepared = prepare(request, source, opened, engine=engine, command=command, show=show)
@@ -110,12 +110,10 @@ def _judge(folder: "RunFolder", source: "Source", engine: "Engine", seed: int) -
 
 
 def _print(scores: list["Score"]) -> None:
-    from rich.console import Console
-
-    from twofold.cli._table import print_scores
+    from twofold.cli._table import plain_console, print_scores
 
     shown = [score for score in scores if score.metric == "accuracy"]
-    console = Console(highlight=False)
+    console = plain_console()
     console.print()
     print_scores(console, shown, called=lambda row: row.title)
     console.print(

@@ -1,7 +1,7 @@
 """``twofold runs``: what has been trained, with its scores."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twofold.cli._table import plain_console
 
@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
     from twofold.core.run import RunFolder
+    from twofold.report.grid import Grid
 
 SUMMARY = "list the runs of a folder with method, data and scores"
 
@@ -53,7 +54,10 @@ def _row_or_damage(folder: "RunFolder") -> tuple[str, ...]:
 
 
 def _row(folder: "RunFolder") -> tuple[str, ...]:
-    spec = folder.spec
+    from twofold.core.evaluation import Score
+    from twofold.report.verdict import latest
+
+    spec, table = folder.spec, latest([Score(**score) for score in folder.scores()])
     log = list(folder.log())
     done = log[-1]["step"] if log else 0
     finished = (folder.path / "encoder.safetensors").is_file() and done >= spec["steps"]
@@ -66,15 +70,17 @@ def _row(folder: "RunFolder") -> tuple[str, ...]:
         spec["data"]["name"],
         f"{spec['epochs']:g}",
         state,
-        _score(folder.scores(), folder.path.name, "knn"),
-        _score(folder.scores(), folder.path.name, "linear"),
+        _score(table, "knn"),
+        _score(table, "linear"),
     )
 
 
-def _score(scores: list[dict[str, Any]], subject: str, evaluation: str) -> str:
+def _score(table: "Grid", evaluation: str) -> str:
+    """The figure that the report speaks of."""
     found = [
-        s["value"]
-        for s in scores
-        if s["evaluation"] == evaluation and s["metric"] == "accuracy" and s["subject"].endswith(subject)
+        score.value
+        for row in table.rows
+        for column, score in zip(table.columns, row.scores, strict=True)
+        if row.role == "trained" and column.evaluation == evaluation and score
     ]
     return f"{100 * found[0]:.1f}" if found else "-"

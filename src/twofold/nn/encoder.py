@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from twofold.core.errors import UsageError, nearest
 from twofold.nn.in_parts import in_parts
-from twofold.nn.split_backbone import SplitBackbone
+from twofold.nn.split_backbone import SplitBackbone, width_of
 from twofold.nn.torchvision_backbone import PREFIX, TorchvisionBackbone
 
 SMALL_IMAGE = 64
@@ -95,7 +95,7 @@ class Encoder(nn.Module):
             return _backbone(name, channels, size, pretrained)
 
         self.backbone: Any = SplitBackbone(make, **split) if split else make(channels)
-        widths = [self.backbone.num_features, *head]
+        widths = [width_of(self.backbone), *head]
         layers = [part for wide, units in pairwise(widths) for part in (nn.Linear(wide, units), nn.ReLU())]
         self.head = nn.Sequential(*layers)
         self.width: int = widths[-1]

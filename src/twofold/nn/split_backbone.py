@@ -35,28 +35,25 @@ class SplitBackbone(nn.Module):
         self.groups = [list(group) for group in groups]
         networks: list[Any] = [make(len(group)) for group in groups]
         self.networks: Any = nn.ModuleList(networks)
-        self.widths: list[int] = [network.num_features for network in networks]
+        self.widths: list[int] = [width_of(network) for network in networks]
         self.num_features = sum(self.widths)
         stages = zip(*(network.feature_info for network in networks), strict=True)
         self.feature_info = [
             {**same[0], "num_chs": sum(stage["num_chs"] for stage in same)} for same in stages
         ]
 
-    def forward_features(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d ..."]:
-        """The last feature maps, or tokens, of all networks."""
-        maps = [net.forward_features(part) for net, part in self._parts(x)]
-        return torch.cat(maps, dim=_channels(maps[0]))
+    def forward_features(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b width"]:
+        """The features of all networks, pooled already, each by its own."""
+        return torch.cat(
+            [net.forward_head(net.forward_features(part), pre_logits=True) for net, part in self._parts(x)],
+            dim=1,
+        )
 
     def forward_head(
-        self, features: Float[Tensor, "b d ..."], pre_logits: bool = False
+        self, features: Float[Tensor, "b width"], pre_logits: bool = False
     ) -> Float[Tensor, "b width"]:
-        """Pooled, each by its own network."""
-        parts = features.split(self.widths, dim=_channels(features))
-        pooled = [
-            net.forward_head(part, pre_logits=pre_logits)
-            for net, part in zip(self.networks, parts, strict=True)
-        ]
-        return torch.cat(pooled, dim=1)
+        """The features as they are."""
+        return features
 
     def forward_intermediates(
         self, x: Float[Tensor, "b 3 h w"], **how: object
@@ -72,6 +69,6 @@ class SplitBackbone(nn.Module):
         return list(zip(self.networks, parts, strict=True))
 
 
-def _channels(features: Tensor) -> int:
-    """Which axis holds the channels: of maps the second, of tokens the last."""
-    return 1 if features.ndim == 4 else -1
+def width_of(network: Any) -> int:
+    """Length of a network's pooled features, which may pass another layer than those of the map."""
+    return int(getattr(network, "head_hidden_size", None) or network.num_features)

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from twofold.report.shown import figure
+
 INK = "#5b6470"
 LINE = "#2f5fb3"
 FAINT = "#d9dde2"
@@ -69,7 +71,7 @@ def _series(log: Sequence[Mapping[str, Any]], key: str, steps_per_epoch: float |
 
 
 def _went(what: str, points: Sequence[Point], *, share: bool = False) -> str:
-    first, last = (f"{value:.1%}" if share else f"{value:.3g}" for value in (points[0][1], points[-1][1]))
+    first, last = (figure(value, share) + "%" * share for value in (points[0][1], points[-1][1]))
     return f"{what} went from {first} to {last}."
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from twofold.report.record import Record
+from twofold.report.shown import figure
 
 UNKNOWN = "not recorded"
 
@@ -87,7 +88,7 @@ def _inexact(marks: Any) -> list[tuple[str, str]]:
 def _count(number: Any, unit: str) -> str | None:
     if not isinstance(number, int | float):
         return None
-    amount = f"{number:,}" if isinstance(number, int) else f"{number:,.3g}"
+    amount = f"{number:,}" if isinstance(number, int) else figure(number, share=False)
     return f"{amount} {unit.removesuffix('s') if number == 1 else unit}"
 
 

@@ -132,14 +132,16 @@ class Grid:
 
 
 def grid(scores: Sequence[Score]) -> Grid:
-    """Arranges scores in rows and columns, those of one protocol side by side.
+    """Arranges scores in rows and columns, those of one protocol side by side, of most neighbours first.
 
     A figure that was measured twice counts as measured last.
     """
     cells = {(score.subject, column): score for score, column in zip(scores, _columns(scores), strict=True)}
     appeared = dict.fromkeys(column for _, column in cells)
     protocols = list(dict.fromkeys(column.evaluation for column in appeared))
-    columns = tuple(sorted(appeared, key=lambda column: protocols.index(column.evaluation)))
+    said = {column: score.protocol.get("k") for (_, column), score in cells.items()}
+    neighbours = {column: k if isinstance(k, int) else 0 for column, k in said.items()}
+    columns = tuple(sorted(appeared, key=lambda c: (protocols.index(c.evaluation), -neighbours[c])))
     subjects = sorted(dict.fromkeys(subject for subject, _ in cells), key=lambda s: ROLES.index(role(s)))
     rows = (Row(s, role(s), tuple(cells.get((s, column)) for column in columns)) for s in subjects)
     return Grid(columns, tuple(rows))

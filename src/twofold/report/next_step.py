@@ -1,10 +1,13 @@
 """What to try next, given the verdict."""
 
 import shlex
+from itertools import pairwise
 from typing import NamedTuple
 
 from twofold.report.record import Record
 from twofold.report.verdict import Answer
+
+_LENGTHS = ("--minutes", "--epochs")
 
 
 class NextStep(NamedTuple):
@@ -24,13 +27,28 @@ def next_step(record: Record, answer: Answer) -> NextStep:
         why = "Label a few images (a CSV file of path and label) and find out what the encoder is worth."
         return NextStep(why, _typed("evaluate", run, "--data", data, "--labels", "labels.csv"))
     why = "Train longer: short trainings on small data often end before they overtake raw pixels."
-    method = ("--method", str(name)) if (name := record.said("method", "name")) else ()
-    return NextStep(why, _typed("pretrain", data, *method, *_twice_as_long(record)))
+    return NextStep(why, _typed(*_training(record, data), *_twice_as_long(record)))
 
 
 def _data(record: Record) -> str:
     """What the user called the data."""
     return str(record.said("data", "open", "data") or record.said("data", "name") or "DATA")
+
+
+def _training(record: Record, data: str) -> list[str]:
+    """What was typed without the length; where that is not known, the method on the data."""
+    try:
+        _, *words = shlex.split(str(record.said("command") or ""))
+    except ValueError:
+        words = []
+    if words[:1] in (["pretrain"], ["distill"]):
+        return [
+            word
+            for before, word in pairwise(["", *words])
+            if before not in _LENGTHS and word.partition("=")[0] not in _LENGTHS
+        ]
+    method = ["--method", str(name)] if (name := record.said("method", "name")) else []
+    return ["pretrain", data, *method]
 
 
 def _twice_as_long(record: Record) -> tuple[str, ...]:

@@ -31,13 +31,18 @@ def shown(scores: Sequence[Score], metric: str | None = None) -> list[Score]:
 
 
 def figure(value: float, share: bool) -> str:
-    """Shares in percent, other numbers by three digits."""
-    return f"{100 * value:.1f}" if share else f"{value:.3g}"
+    """Shares in percent, other numbers by three digits, or as many as stand before the point."""
+    return f"{100 * value:.1f}" if share else _by_digits(value, 3)
 
 
 def uncertainty(value: float, share: bool) -> str:
-    """Half of an interval, or a standard deviation: other numbers by two digits."""
-    return f"{100 * value:.1f}" if share else f"{value:.2g}"
+    """Half of an interval, or a standard deviation: other numbers by two digits, or as many as needed."""
+    return f"{100 * value:.1f}" if share else _by_digits(value, 2)
+
+
+def _by_digits(value: float, digits: int) -> str:
+    """Without an exponent where the number is large."""
+    return f"{value:,.0f}" if abs(value) >= 10**digits - 0.5 else f"{value:.{digits}g}"
 
 
 @cache

@@ -73,7 +73,7 @@ def judge(scores: Sequence[Score]) -> Verdict:
     Args:
         scores: Figures of one pre-trained encoder and of the floors, in the order in which they were made.
     """
-    table = grid(_of_last_task([score for score in scores if score.metric == "accuracy"]))
+    table = latest(scores)
     if not any(role(score.subject) == "trained" for score in scores if score.metric == "accuracy"):
         only_parts = any(role(score.subject) == "part" for score in scores if score.evaluation in _MEANS)
         return Verdict("untested", _ONLY_PARTS if only_parts else _UNTESTED)
@@ -85,10 +85,11 @@ def judge(scores: Sequence[Score]) -> Verdict:
     return Verdict(answer, f"{_OPENINGS[answer]}{clauses}{ending}")
 
 
-def _of_last_task(scores: Sequence[Score]) -> list[Score]:
-    """Those on the images on which a pre-trained encoder was judged last in a way that decides."""
-    deciding = [score for score in scores if role(score.subject) == "trained" and score.evaluation in _MEANS]
-    return [score for score in scores if deciding and _task(score) == _task(deciding[-1])]
+def latest(scores: Sequence[Score]) -> Grid:
+    """Accuracies on the images on which a pre-trained encoder was judged last in a way that decides."""
+    right = [score for score in scores if score.metric == "accuracy"]
+    deciding = [score for score in right if role(score.subject) == "trained" and score.evaluation in _MEANS]
+    return grid([score for score in right if deciding and _task(score) == _task(deciding[-1])])
 
 
 def _task(score: Score) -> tuple[object, ...]:

@@ -60,6 +60,9 @@ def prepare(
         teacher: Folder of the classifier that the method learns from.
         command: What was typed, for the record.
         show: Where progress is shown.
+
+    Raises:
+        UsageError: If the request contradicts itself, the data or what the training starts from.
     """
     images = images_for(request.method, source)
     resolved = resolve(request, source, len(images), accelerator=engine.device.type != "cpu")
@@ -73,6 +76,7 @@ def prepare(
     parents: dict[str, Any] = {}
     if init is not None:
         encoder, parents = parent_of(init, encoder)
+        _check_asked(request, encoder, init)
     if teacher is not None:
         parents |= teacher_of(teacher, source.channels)
     if engine.compiled and request.micro_batch:
@@ -109,6 +113,16 @@ def prepare(
     steps = number_of_steps(resolved, len(images), lambda: build(run, images, engine), show.note)
     run = dataclasses.replace(run, steps=steps, epochs=round(steps * resolved.batch_size / len(images), 2))
     return Prepared(run, about(engine, command, resolved), source, engine)
+
+
+def _check_asked(request: Request, encoder: dict[str, Any], init: str) -> None:
+    """What a parent has is not to be had otherwise."""
+    for flag, asked, has in (
+        ("--encoder", request.encoder, encoder["name"]),
+        ("--size", request.size, encoder["size"]),
+    ):
+        if asked not in (None, has):
+            raise UsageError(f"{flag} {asked}: {init} has {has}; leave {flag} or --init away")
 
 
 def images_for(method: str, source: Source) -> Images:
