@@ -22,10 +22,11 @@ class Finetune:
 
     Rate and length are selected on a fifth of the images to fit on that is held out, and then all of them are
     learned from, by AdamW on crops and mirror images: in the spirit of Kornblith et al. (CVPR 2019,
-    arXiv:1805.08974, section A.5), who select rate and decay from 49 for 20,000 steps of Nesterov's SGD. A trained encoder begins with a head that is fitted to its features, and keeps
-    its batch-norm statistics. A random one is what training from scratch begins with: its head is random, its
-    batch norms learn, and its figure is what the labels are worth without pre-training. Both select from the
-    same lists. Raw pixels cannot be judged so.
+    arXiv:1805.08974, section A.5), who select rate and decay from 49 for 20,000 steps of Nesterov's SGD. A
+    trained encoder begins with a head that is fitted to its features, and keeps its batch-norm statistics. A
+    random one is what training from scratch begins with: its head is random, its batch norms learn, and its
+    figure is what the labels are worth without pre-training. Both select from the same lists. Raw pixels
+    cannot be judged so.
 
     It trains a network five times, which ``images`` bounds: on a CPU all labels of a large data set would
     take hours. Of several random networks the first is trained.
