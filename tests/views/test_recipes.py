@@ -4,8 +4,10 @@ import dataclasses
 
 import pytest
 
-from twofold.core.recipe import Crop
+from twofold.core.errors import UsageError
+from twofold.core.recipe import Crop, Recipe
 from twofold.views.ops.blur import Blur
+from twofold.views.ops.channels import Channels
 from twofold.views.ops.colour import Gray
 from twofold.views.ops.flips import Flip
 from twofold.views.ops.jitter import AdditiveJitter, Jitter
@@ -154,3 +156,22 @@ def test_gray_images_keep_what_does_not_concern_colour():
 def test_cpcs_patches_are_60_of_64_pixels_every_32() -> None:
     grid = found(CPC, Patches)[0]
     assert grid.pixels(256) == (60, 32, 4, 0)  # of 256 = 6 * 32 + 60 + 4 pixels
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Crop(ratio=(0.0, 1.0)), "ratio from 0 to 1"),
+        (lambda: Crop(scale=(0.0, 0.0)), "scale from 0 to 0"),
+        (lambda: Crop(scale=(0.5, 0.2)), "scale from 0.5 to 0.2"),
+        (lambda: Crop(top=(-1.0, 0.0)), "top from -1 to 0"),
+        (lambda: Crop(side=0.0), "side 0"),
+        (lambda: Recipe("none", ()), "recipe none has no views"),
+        (lambda: Blur(sigma=(0.0, 0.0)), "Blur with sigma"),
+        (lambda: RandAugment(count=0), "RandAugment with count 0"),
+        (lambda: Channels((5,)), "Channels keeps"),
+    ],
+)
+def test_numbers_that_make_no_views_are_refused(make, told):
+    with pytest.raises(UsageError, match=told):
+        make()

@@ -63,6 +63,9 @@ class Crop:
         top: Range of the crop's place as a share of the room above and below it: (0.5, 0.5) is the middle.
         left: The same for the room at its sides.
         interpolation: The filter: a triangle, or Keys' cubic with a = -0.5.
+
+    Raises:
+        UsageError: If a range is none, or leads out of the image.
     """
 
     scale: tuple[float, float] = (0.08, 1.0)
@@ -71,6 +74,21 @@ class Crop:
     top: tuple[float, float] = (0.0, 1.0)
     left: tuple[float, float] = (0.0, 1.0)
     interpolation: Interpolation = "bilinear"
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ("scale", 1e-4, 1.0),
+            ("ratio", 0.01, 100.0),
+            ("top", 0.0, 1.0),
+            ("left", 0.0, 1.0),
+        ):
+            low, high = getattr(self, name)
+            if not least <= low <= high <= most:
+                raise UsageError(
+                    f"a crop with {name} from {low:g} to {high:g}: it is a range in {least:g} to {most:g}"
+                )
+        if self.side <= 0:
+            raise UsageError(f"a crop with side {self.side:g}: it is a share of the view size, above 0")
 
 
 MOST_VIEWS = 100
@@ -115,10 +133,14 @@ class ViewSpec:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The views of one image, in the order in which the method receives them."""
+    """The views of one image, in the order in which the method receives them; one at least."""
 
     name: str
     views: tuple[ViewSpec, ...]
+
+    def __post_init__(self) -> None:
+        if not any(view.count for view in self.views):
+            raise UsageError(f"recipe {self.name} has no views: give it one at least")
 
     def __str__(self) -> str:
         return "\n".join([self.name, *(f"  {view}" for view in self.views)])

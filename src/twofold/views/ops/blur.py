@@ -9,6 +9,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 from torch.nn import functional
 
+from twofold.core.errors import UsageError
 from twofold.views.counter import Counter
 
 REFERENCE_SIDE = 224
@@ -23,6 +24,10 @@ class Blur:
 
     p: float = 0.5
     sigma: tuple[float, float] = (0.1, 2.0)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma[0] <= self.sigma[1]:
+            raise UsageError(f"Blur with sigma {self.sigma}: the least comes first, and is above 0")
 
     def draw(self, counter: Counter, side: int) -> dict[str, Shaped[np.ndarray, "n ..."]]:
         """``sigma``, in pixels of a 224-pixel view."""

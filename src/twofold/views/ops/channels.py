@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from twofold.core.errors import TwofoldError
+from twofold.core.errors import TwofoldError, UsageError
 from twofold.views.counter import Counter
 
 
@@ -29,6 +29,10 @@ class Channels:
     p: ClassVar[float] = 1.0
 
     keep: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.keep or not set(self.keep) <= {0, 1, 2}:
+            raise UsageError(f"Channels keeps some of 0, 1 and 2, not {self.keep}")
 
     def draw(self, counter: Counter, side: int) -> dict[str, Shaped[np.ndarray, "n ..."]]:
         """Nothing."""

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from twofold.core.errors import UsageError
 from twofold.core.recipe import Interpolation
 from twofold.views.counter import Counter
 from twofold.views.ops import colour
@@ -64,6 +65,10 @@ class RandAugment:
     noise: float = 0.5
     share: float = 0.5
     p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UsageError(f"RandAugment with count {self.count}: it is 1 or more")
 
     def draw(self, counter: Counter, side: int) -> dict[str, Shaped[np.ndarray, "n ..."]]:
         """``kind`` (-1: none), ``amount``, ``step`` (its move) and ``cubic`` of each of the draws."""
