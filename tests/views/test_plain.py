@@ -41,7 +41,7 @@ def test_a_recipe_prints_one_line_a_view():
     title, first, local = str(multi_crop(B)).splitlines()
     assert title == "B+6 local"
     assert first.startswith("  2 x Crop(scale=(0.14, 1)) > Flip(p=0.5) > Jitter(brightness=0.4,")
-    assert local.endswith("Blur(p=0.5) [local]") and "side=0.429" in local
+    assert local.endswith("Blur(p=0.5, sigma=(0.233, 4.67)) [local]") and "side=0.429" in local
     assert str(one_branch(Blur())).splitlines()[2].endswith("[twin of 0]")
 
 

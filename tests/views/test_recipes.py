@@ -88,7 +88,8 @@ def test_multi_crop_keeps_the_globals_and_adds_locals():
     assert [view.local for view in recipe.expanded] == [False] * 2 + [True] * 6
     assert {view.crop.scale for view in recipe.expanded[:2]} == {(0.14, 1.0)}
     assert {(view.crop.scale, view.crop.side) for view in recipe.expanded[2:]} == {((0.05, 0.14), 96 / 224)}
-    assert {view.operations for view in recipe.expanded} == {C.views[0].operations}
+    unblurred = {view.operations for view in recipe.without(Blur).expanded}
+    assert unblurred == {C.without(Blur).views[0].operations}
 
 
 def test_multi_crop_of_multi_crop_keeps_none_of_its_locals():
@@ -111,7 +112,9 @@ def test_any_sizes_take_the_operations_of_the_base_in_turn():
     recipe = sizes(D, [(160 / 224, (0.14, 1.0), 2), (96 / 224, (0.05, 0.14), 4)])
     assert recipe.globals_ == (0, 1)
     assert [view.crop.side for view in recipe.expanded] == [160 / 224] * 2 + [96 / 224] * 4
-    assert [view.operations for view in recipe.expanded] == [view.operations for view in D.views] * 3
+    unblurred, base = ([view.operations for view in r.without(Blur).expanded] for r in (recipe, D))
+    assert unblurred == base * 3
+    assert [o.p for o in found(recipe, Blur)] == [1.0, 0.1] * 3
 
 
 def test_dino_has_asymmetric_globals_and_locals_that_are_blurred_half_of_the_time():
@@ -175,3 +178,10 @@ def test_cpcs_patches_are_60_of_64_pixels_every_32() -> None:
 def test_numbers_that_make_no_views_are_refused(make, told):
     with pytest.raises(UsageError, match=told):
         make()
+
+
+@pytest.mark.parametrize("recipe", [multi_crop(C), sizes(C, [(1.0, (0.14, 1.0), 2), (0.5, (0.05, 0.14), 4)])])
+def test_small_views_are_blurred_by_as_many_pixels(recipe):
+    for view in recipe.views:
+        (blur,) = (o for o in view.operations if isinstance(o, Blur))
+        assert [sigma * view.crop.side for sigma in blur.sigma] == pytest.approx([0.1, 2.0])

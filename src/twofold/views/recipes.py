@@ -86,6 +86,7 @@ def sizes(base: Recipe, wanted: Sequence[Size]) -> Recipe:
         dataclasses.replace(
             drawn[position % len(drawn)],
             crop=dataclasses.replace(drawn[position % len(drawn)].crop, scale=scale, side=side),
+            operations=_blurred_alike(drawn[position % len(drawn)].operations, side),
             local=side < largest,
         )
         for side, scale, count in wanted
@@ -120,9 +121,18 @@ def multi_crop(
         if not view.local
     )
     local_crop = dataclasses.replace(views[0].crop, scale=local_scale, side=local_side)
-    local = ViewSpec(local_crop, views[0].operations, count=local_count, local=True)
+    operations = _blurred_alike(views[0].operations, local_side)
+    local = ViewSpec(local_crop, operations, count=local_count, local=True)
     name = base.name if len(views) == len(base.views) else f"globals of {base.name}"
     return Recipe(f"{name}+{local_count} local", (*views, local))
+
+
+def _blurred_alike(operations: Sequence[Operation], side: float) -> tuple[Operation, ...]:
+    """For views of another side, which the papers blur by as many pixels as those of side 1."""
+    return tuple(
+        dataclasses.replace(o, sigma=(o.sigma[0] / side, o.sigma[1] / side)) if isinstance(o, Blur) else o
+        for o in operations
+    )
 
 
 def bicubic(base: Recipe) -> Recipe:
@@ -155,7 +165,7 @@ def dino(
     """
     recipe = multi_crop(D, globals_scale, local_count, local_scale)
     local = recipe.views[-1]
-    blurred = tuple(Blur(p=0.5) if isinstance(o, Blur) else o for o in local.operations)
+    blurred = tuple(dataclasses.replace(o, p=0.5) if isinstance(o, Blur) else o for o in local.operations)
     views = (*recipe.views[:-1], dataclasses.replace(local, operations=blurred))
     return Recipe(f"dino+{local_count} local", views)
 
