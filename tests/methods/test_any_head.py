@@ -1,6 +1,7 @@
 """Any head for any method: none, a linear one, a deeper one, a frozen one."""
 
 import inspect
+import re
 
 import pytest
 import torch
@@ -49,9 +50,9 @@ def assert_all_of_it_learns(method: Method) -> None:
     before = {name: p.clone() for name, p in method.named_parameters() if p.requires_grad}
     loss = tiny.take_step(method, optimizer, second, 1)
     assert loss.isfinite()
-    assert [
-        name for name, p in method.named_parameters() if name in before and torch.equal(p, before[name])
-    ] == []
+    still = [name for name, p in method.named_parameters() if name in before and torch.equal(p, before[name])]
+    # a bias before a batch norm has no gradient but what rounding leaves
+    assert [name for name in still if not re.fullmatch(r"instance_projector\.\d+\.bias", name)] == []
 
 
 @pytest.mark.parametrize("name", HEADED)

@@ -51,6 +51,9 @@ class PIRL(Method):
         - Patches pass the encoder apart from whole images, so that batch norm does not mix them.
         - Both terms compare with the memory of the step before, which is written after the step.
         - Z of noise-contrastive estimation is a constant of each term.
+        - An image's memory moves once an epoch, and the first few teach little. In six minutes of a core on
+          CIFAR-10 the k-NN probe inside the training stood at 33.5% after 3.2 epochs, at 34.5% after 3.4 of
+          InstDisc, whose steps cost half as much: it went on to 43.0% in 8.4 epochs, PIRL to 34.6% in 4.1.
 
     Published:
         - ImageNet, linear, ResNet-50, 800 epochs, N 32000: 63.6
