@@ -13,6 +13,9 @@ import pytest
 
 from twofold.cli import main
 from twofold.cli._launch import launch
+from twofold.core import dist
+from twofold.core.errors import ToldElsewhere
+from twofold.core.processes import LAUNCHED
 
 TINY = [
     "--encoder",
@@ -143,3 +146,16 @@ def test_two_processes_judge_and_tell_once(tmp_path: Path) -> None:
     assert out.count("pixels ") == 1 and out.count("scores  ") == 1
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())
     assert {score["subject"] for score in scores} == {"pixels"}
+
+
+def test_of_a_process_that_failed_before_all_had_met_the_launcher_tells(monkeypatch):
+    def lost(own):
+        raise RuntimeError("Connection reset by peer")
+
+    monkeypatch.setattr(dist, "seat", object)
+    monkeypatch.setattr(dist, "join", lost)
+    with pytest.raises(RuntimeError), dist.joined():
+        pass
+    monkeypatch.setenv(LAUNCHED, "1")
+    with pytest.raises(ToldElsewhere), dist.joined():
+        pass

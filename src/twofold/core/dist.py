@@ -54,7 +54,12 @@ def joined() -> Iterator[None]:
         yield
         return
     global _torn  # noqa: PLW0603 (as torch's own process group)
-    join(own)
+    try:
+        join(own)
+    except RuntimeError as error:
+        if is_of_a_lost_peer(error) and LAUNCHED in os.environ:  # it failed before all had met
+            raise ToldElsewhere from error
+        raise
     try:
         yield
     except BaseException as error:
