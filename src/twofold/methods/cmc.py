@@ -142,17 +142,15 @@ class CMC(Method):
         v = [projector(h) for projector, h in zip(self.projectors, parts, strict=True)]
         drawn = self.banks[0].draw(len(v[0]), self.negatives, progress.step)
         ranks = skewed_ranks(len(self.banks[0].rows) - 1, self.hardness, progress.step, self.negatives)
-        losses = []
+        own, losses = [bank.look_up(batch.item) for bank in self.banks], []
         for (one, other), partition in zip(self.directions, self.partitions, strict=True):
             bank = self.banks[other]
             others = drawn if ranks is None else rows_at_ranks(v[one], bank.rows, batch.item, ranks)
-            own, rest = bank.look_up(batch.item), bank.look_up(others)
-            scores = memory_scores(v[one], own, rest, self.temperature)
+            scores = memory_scores(v[one], own[other], bank.look_up(others), self.temperature)
             losses.append(memory_loss(scores, self.loss, len(bank.rows), partition))
         for bank, vectors in zip(self.banks, v, strict=True):
             bank.stage(batch.item, vectors)
-        memories = torch.cat([bank.look_up(batch.item) for bank in self.banks], dim=1)
-        seen = {"embedding": torch.cat(v, dim=1).detach(), "positive": memories}
+        seen = {"embedding": torch.cat(v, dim=1).detach(), "positive": torch.cat(own, dim=1)}
         if self.loss == "softmax":
             seen["i_nce"] = i_nce(torch.stack(losses).mean(), 1 + self.negatives)
         return Step(torch.stack(losses).sum(), seen)
