@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from twofold.train.environment import processor
+
 ROOT = Path(__file__).resolve().parent.parent
 KEPT = ROOT / "docs" / "results"
 
@@ -45,7 +47,7 @@ def machine() -> dict[str, Any]:
     facts = {name.strip(): value.strip() for name, value in facts.items()}
     flags = facts.get("flags", "").split()
     return {
-        "processor": facts.get("model name", platform.processor()),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)),
         "instructions": [
             name

@@ -2,6 +2,9 @@
 
     python benchmarks/tune.py cifar10.zip --minutes 3 --lanes 2
     python benchmarks/tune.py cifar10.zip --minutes 3 --lanes 2 --factors 4 --methods w_mse simsiam
+    python benchmarks/tune.py cifar10.zip --minutes 6 --lanes 2 --factors 1 0.5 0.25 --methods simsiam
+
+The best rate of a short run need not be that of a longer one: each length has rows, and a table, of its own.
 
 Nothing of what results are reported on is looked at: of the images to train on, the last tenth of each class
 is held out and judged by the linear probe, and the others are all there is to learn from. Rows are kept in
@@ -28,32 +31,31 @@ def main() -> None:
     rows = load("tune")
     one_at_a_time = threading.Lock()
 
-    def run(method: str, lane: int) -> None:
-        """All rates of one method."""
-        for factor in wanted.factors:
-            own = [row for row in rows if row["method"] == method]
-            if any(row["factor"] == factor for row in own):
-                continue
-            preset = next((row for row in own if row["factor"] == 1), None)
-            options = ["--minutes", f"{wanted.minutes:g}"]
-            if preset is not None:  # as many steps, whatever else the machine does meanwhile
-                options = ["--epochs", f"{preset['epochs']:g}", "--lr", f"{factor * preset['lr']:g}"]
-            options = ["--method", method, *options]
-            try:
-                came = tried(wanted, data, options, lane)
-            except subprocess.CalledProcessError:
-                if preset is None:
-                    raise
-                came = {
-                    name: preset[name] for name in ("batch_size", "minutes", "cores", "commit", "machine")
-                }
-                came |= {"lr": factor * preset["lr"], "diverged": True}
-            row = {**came, "method": method, "factor": factor}
-            with one_at_a_time:
-                rows.append(row)
-                keep("tune", rows)
+    def row_of(method: str, factor: float) -> dict[str, Any] | None:
+        wants = {"method": method, "factor": factor, "minutes": wanted.minutes}
+        return next((row for row in rows if wants.items() <= row.items()), None)
 
-    side_by_side(wanted.methods, wanted.lanes, run)
+    def run(one: tuple[str, float], lane: int) -> None:
+        method, factor = one
+        preset = row_of(method, 1)
+        options = ["--minutes", f"{wanted.minutes:g}"]
+        if preset is not None:  # as many steps, whatever else the machine does meanwhile
+            options = ["--epochs", f"{preset['epochs']:g}", "--lr", f"{factor * preset['lr']:g}"]
+        options = ["--method", method, *options]
+        try:
+            came = tried(wanted, data, options, lane)
+        except subprocess.CalledProcessError:
+            if preset is None:
+                raise
+            came = {name: preset[name] for name in ("batch_size", "minutes", "cores", "commit", "machine")}
+            came |= {"lr": factor * preset["lr"], "diverged": True}
+        with one_at_a_time:
+            rows.append({**came, "method": method, "factor": factor})
+            keep("tune", rows)
+
+    for factors in ([1], [factor for factor in wanted.factors if factor != 1]):
+        tasks = [(method, factor) for method in wanted.methods for factor in factors]
+        side_by_side([task for task in tasks if row_of(*task) is None], wanted.lanes, run)
     judge([row for row in rows if not {"linear", "diverged"} & row.keys()], wanted.out)
     keep("tune", rows)
 
@@ -70,7 +72,7 @@ def arguments() -> argparse.Namespace:
         type=float,
         nargs="+",
         default=[1, 0.5, 2],
-        help="of the preset's rate; 1 comes before all others and tells it",
+        help="of the preset's rate; 1 comes before all others and tells it and the steps",
     )
     parser.add_argument(
         "--lanes", type=int, default=1, help="runs side by side, each on its share of the cores"

@@ -162,6 +162,19 @@ def test_a_checkpoint_has_no_parts(run, toy):
         resolve(f"{run / 'encoder.safetensors'}@projector", toy)
 
 
+def test_tokens_of_any_transformer_are_a_subject(toy):
+    subject = resolve("random:vit_small_patch8_224@cls4", toy)
+    assert (subject.name, len(subject.networks)) == ("random:vit_small_patch8_224@cls4", 3)
+    with torch.no_grad():
+        assert subject.networks[0]()(torch.rand(2, 3, subject.size, subject.size)).shape == (2, 4 * 384)
+
+
+@pytest.mark.parametrize("text", ["pixels@cls4", "random:resnet18_w4@cls+mean"])
+def test_tokens_of_what_has_none_are_told(text, toy):
+    with pytest.raises(UsageError, match="vision transformers"):
+        resolve(text, toy)
+
+
 def test_random_torchvision_models_fit_the_data_or_are_as_small_as_they_can_be(toy):
     subject = resolve("random:torchvision/mobilenet_v3_small", toy)
     assert (subject.size, subject.channels, len(subject.networks)) == (8, 3, 3)

@@ -107,6 +107,18 @@ def test_strengths_that_all_let_nothing_be_learned_do_not_end_the_search(embedde
     assert accuracy.value > 0.8
 
 
+def test_images_are_seen_with_their_whole_short_side(embedded, tmp_path):
+    random, labels = np.random.default_rng(0), np.arange(40) % 2
+    pixels = random.integers(0, 30, (40, 140, 140, 3))
+    pixels[:, :6] += 200 * labels[:, None, None, None]  # what tells the classes lies at the border
+    np.savez(tmp_path / "framed.npz", images=pixels.astype(np.uint8), labels=labels)
+    made = embedded()
+    look = made.look.__class__(nn.Flatten().eval(), 72, 3, made.look.engine)
+    (score,) = Transfer(data=(str(tmp_path / "framed.npz"),))(made._replace(look=look))
+    assert score.value == 1
+    assert score.protocol["framing"] == "short side whole, bicubic"
+
+
 def test_no_data_is_a_misuse():
     with pytest.raises(UsageError, match="to which data"):
         Transfer()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from twofold.views.evaluation import evaluation_view
 from views import reference
@@ -40,6 +41,22 @@ def test_small_views_show_the_whole_short_side():
 def test_large_views_are_cut_from_eight_sevenths_of_their_side():
     image = some_image(130, 100)
     close(evaluation_view([image], 112)[0], central(image, 128, 112))
+
+
+@pytest.mark.parametrize("sides", [(130, 100), (20, 30)])
+def test_views_of_other_data_keep_the_whole_short_side_and_are_bicubic(sides):
+    view = evaluation_view([some_image(*sides)], 96, "whole")[0]
+    height, width = (96 * side // min(sides) for side in sides)
+    image = Image.fromarray(some_image(*sides).numpy())
+    planes = [
+        np.asarray(
+            Image.fromarray(np.asarray(plane, np.float32)).resize((width, height), Image.Resampling.BICUBIC)
+        )
+        for plane in image.split()
+    ]
+    top, left = round((height - 96) / 2), round((width - 96) / 2)
+    expected = np.stack(planes, axis=2)[top : top + 96, left : left + 96] / 255
+    close(view, expected.clip(0, 1))
 
 
 def test_a_list_and_a_tensor_of_the_same_images_give_the_same_views():

@@ -16,7 +16,7 @@ from twofold.views.ops.noise import GaussianNoise
 from twofold.views.ops.patches import Patches
 from twofold.views.ops.randaugment import RandAugment
 from twofold.views.ops.solarize import Solarize
-from twofold.views.pretext_recipes import CMC, CPC, JIGSAW, PIRL, ROTATION, can, ibot
+from twofold.views.pretext_recipes import CMC, CPC, JIGSAW, PIRL, ROTATION, can, ibot, jigsaw_branch
 from twofold.views.recipes import (
     C_CIFAR,
     A,
@@ -138,7 +138,8 @@ def test_the_pretext_tasks_have_the_views_of_their_papers():
     assert [view.operations[1].quarters for view in ROTATION.expanded] == [(0,), (1,), (2,), (3,)]
     assert [view.twin for view in ROTATION.expanded] == [None, 0, 0, 0]
     assert [view.operations[-1].keep for view in CMC.expanded] == [(0,), (1, 2)]
-    assert found(PIRL, Patches)[0].permutations == "all"
+    assert found(PIRL, Patches)[0] == Patches(permutations="all")
+    assert found(jigsaw_branch(name="", per_patch=(), grid=2), Patches)[0].pixels(255) == (96, 128, 31, 0)
     grid = found(JIGSAW, Patches)[0]
     assert grid.pixels(round(224 * JIGSAW.views[0].crop.side)) == (64, 85, 21, 0)
     assert [mask.ratio for mask in found(ibot(), BlockMask)] == [(0.1, 0.5)] * 2

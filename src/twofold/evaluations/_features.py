@@ -12,7 +12,7 @@ from twofold.core.colour_spaces import luma
 from twofold.core.errors import TwofoldError
 from twofold.core.source import Images
 from twofold.train.engine import Engine
-from twofold.views.evaluation import evaluation_view
+from twofold.views.evaluation import Framing, evaluation_view
 
 _PIXELS_A_BATCH = {"cpu": 2**19, "cuda": 2**24}
 """512 images of 32x32 pixels, 10 of 224x224; 32 times as many on a GPU. More is not faster, only larger."""
@@ -26,6 +26,7 @@ def features(
     size: int,
     channels: int,
     engine: Engine,
+    framing: Framing = "central",
     advance: Callable[[int], object] | None = None,
 ) -> Float[np.ndarray, "n d"]:
     """What the network makes of the evaluation view of each image, in their order.
@@ -38,6 +39,7 @@ def features(
         size: Side of the view in pixels.
         channels: Of what the network takes: gray images are repeated, colours are weighted to gray.
         engine: Where it is computed.
+        framing: Of the view.
         advance: Told how many images are done after each batch.
 
     Returns:
@@ -50,7 +52,7 @@ def features(
     parts = []
     for some in batches(len(share), size, engine):
         rows = share[some]
-        view = evaluation_view(images.read(rows), size)
+        view = evaluation_view(images.read(rows), size, framing)
         parts.append(of_views(network, view, channels=channels, engine=engine))
         if advance is not None:
             advance(len(rows) * dist.world_size())

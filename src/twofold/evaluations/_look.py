@@ -13,6 +13,7 @@ from twofold.data.screen import Screen
 from twofold.evaluations._features import batches, features, of_views
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
+from twofold.views.evaluation import Framing
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Look:
         screen: Where progress is shown.
         parts: The named modules that its run saved beside the encoder, in eval mode, where they are computed:
             ``projector``, ``predictor`` ... Empty where it is no run.
+        framing: Of the evaluation views.
     """
 
     network: nn.Module
@@ -35,6 +37,7 @@ class Look:
     engine: Engine
     screen: Screen = field(default_factory=lambda: Screen(speaks=False))
     parts: Mapping[str, nn.Module] = field(default_factory=dict)
+    framing: Framing = "central"
 
     @property
     def encoder(self) -> Encoder | None:
@@ -70,6 +73,7 @@ class Look:
             size=self.size,
             channels=self.channels,
             engine=self.engine,
+            framing=self.framing,
             advance=advance,
         )
         return torch.from_numpy(found).to(self.engine.device)

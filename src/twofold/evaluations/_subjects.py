@@ -14,6 +14,7 @@ from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.run import RunFolder
 from twofold.core.source import Source
 from twofold.evaluations._parts import parts_of, through
+from twofold.nn import tokens
 from twofold.nn.encoder import Encoder
 from twofold.nn.public import public_encoder, torchvision_encoder
 from twofold.nn.torchvision_backbone import PREFIX, smallest
@@ -65,13 +66,17 @@ def resolve(text: str, source: Source) -> Subject:
     Args:
         text: A run folder, its ``encoder.safetensors`` or ``last.ckpt``, ``timm:NAME``, ``torchvision:NAME``,
             ``random:NAME``, ``random:torchvision/NAME`` or ``pixels``; or ``RUN@projector``,
-            ``RUN@projector.2``: a run up to one of its parts, or to a layer of it.
+            ``RUN@projector.2``: a run up to one of its parts, or to a layer of it; or ``...@cls4``,
+            ``...@cls+mean``: tokens of any vision transformer (see ``nn/tokens.py``).
         source: The data, which decides what ``random:NAME`` and ``pixels`` take.
 
     Raises:
         UsageError: If there is no such subject.
         TwofoldError: If its weights cannot be read or had.
     """
+    whole, at, where = text.rpartition("@")
+    if at and not Path(text).exists():
+        return _inside(resolve(whole, source), where)
     kind, _, name = text.partition(":")
     if text == "pixels":
         return pixels(source)
@@ -89,9 +94,6 @@ def resolve(text: str, source: Source) -> Subject:
         return _with_weights(text, public_encoder(name))
     if kind == "torchvision" and name:
         return _with_weights(text, torchvision_encoder(name))
-    folder, at, where = text.rpartition("@")
-    if at and not Path(text).exists():
-        return _up_to(_from_path(Path(folder)), where)
     return _from_path(Path(text))
 
 
@@ -135,10 +137,20 @@ def _with_weights(name: str, encoder: Encoder, run: Path | None = None) -> Subje
     return subject if run is None else replace(subject, parts=partial(parts_of, RunFolder(run)))
 
 
-def _up_to(subject: Subject, where: str) -> Subject:
-    """The subject whose vectors are those of a part of its run, or of a layer of it."""
-    network = through(subject.networks[0](), dict(subject.parts()), where)
-    return replace(subject, name=f"{subject.name}@{where}", networks=(lambda: network,), parts=dict)
+def _inside(subject: Subject, where: str) -> Subject:
+    """The subject whose vectors are tokens of its transformer, or those of a part or layer of its run."""
+
+    def ends(make: Callable[[], nn.Module]) -> nn.Module:
+        if not tokens.PATTERN.fullmatch(where):
+            return through(make(), dict(subject.parts()), where)
+        encoder = make()
+        if not isinstance(encoder, Encoder):
+            raise UsageError(f"@{where} is for vision transformers, and '{subject.name}' is none")
+        return tokens.Tokens(encoder, where).eval()
+
+    ends(subject.networks[0])  # what is not there is told before anything is judged
+    networks = tuple(partial(ends, make) for make in subject.networks)
+    return replace(subject, name=f"{subject.name}@{where}", networks=networks, parts=dict)
 
 
 def _random_size(name: str, source: Source) -> int:

@@ -35,10 +35,11 @@ class Transfer:
 
     The protocol of Kornblith et al. (CVPR 2019, arXiv:1805.08974) and the papers since, on whichever data
     sets are at hand: of theirs Food-101, CIFAR-10, CIFAR-100, DTD, Pets and Flowers are known by name; others
-    are named by their folder or archive. Features of the evaluation view; multinomial logistic regression by
-    L-BFGS; the strength of its penalty is chosen from 45 on ``val``, and ``train`` and ``val`` are fitted
-    again; where there is no ``val`` beside ``test``, on a fifth of ``train`` that is held out. It is judged
-    once, on ``test``, else on ``val``, else on a held-out fifth. The figure of a data set is its usual one:
+    are named by their folder or archive. Features of the middle of each image, resized bicubic so that its
+    short side is the view's; multinomial logistic regression by L-BFGS; the strength of its penalty is chosen
+    from 45 on ``val``, and ``train`` and ``val`` are fitted again; where there is no ``val`` beside ``test``,
+    on a fifth of ``train`` that is held out. It is judged once, on ``test``, else on ``val``, else on a
+    held-out fifth. The figure of a data set is its usual one:
     mean per class for Pets and Flowers (Aircraft, Caltech-101), 11-point mAP for what is laid out as Pascal
     VOC 2007 (a logistic regression for each class, the strength being one for all of them; images in which
     all objects of a class are difficult do not count for it), else accuracy. Raw pixels of a large data set
@@ -84,7 +85,7 @@ class Transfer:
 
     def _embedded(self, embedded: Embedded, source: Source, task: Task) -> Embedded:
         """The same subject on another data set; raw pixels are that data set's own."""
-        look = embedded.look
+        look = replace(embedded.look, framing="whole")
         own = {key: value for key, value in embedded.protocol.items() if key not in embedded.task.protocol}
         if embedded.subject == "pixels":
             seen = pixels(source)
@@ -93,7 +94,7 @@ class Transfer:
             own |= seen.protocol
         with look.screen.bar(task.protocol["data"], len(task.fit) + len(task.judge)) as advance:
             fit, judge = (look.features(images, advance=advance) for images in (task.fit, task.judge))
-        protocol = {**task.protocol, **own}
+        protocol = {**task.protocol, **own, "framing": "short side whole, bicubic"}
         return embedded._replace(task=task, fit=fit, judge=judge, protocol=protocol, look=look)
 
 

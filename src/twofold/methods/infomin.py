@@ -19,9 +19,6 @@ from twofold.objectives.hard_negatives import skewed_ranks
 from twofold.views import recipes
 from twofold.views.pretext_recipes import INFOMIN, jigsaw_branch
 
-PATCHES = 9
-"""Of the jigsaw view, a grid of 3x3."""
-
 
 class InfoMin(Method):
     """InfoMin, Tian et al., NeurIPS 2020, arXiv:2005.10243: contrast of views made as unlike as is good.
@@ -37,6 +34,7 @@ class InfoMin(Method):
         queue: K, number of past keys that serve as negatives. Small data want fewer (4096).
         hidden: Units of the hidden layer of both heads; 0 for none, a list for any.
         dim: Length of queries and keys; 0 for no heads: what is left is the layer that joins patches.
+        patches: Of the jigsaw view, as many as the recipe cuts.
         bn_splits: Groups that the whole batch makes for batch norm, as for several devices. The batch must
             divide by it.
         hardness: How much like the query negatives are, which are then drawn from the queue by their rank;
@@ -91,6 +89,7 @@ class InfoMin(Method):
         queue: int = 65536,
         hidden: Hidden = 2048,
         dim: int = 128,
+        patches: int = 9,
         bn_splits: int = 8,
         hardness: float = 0.0,
     ) -> None:
@@ -101,7 +100,7 @@ class InfoMin(Method):
         self.encoder = encoder = make_encoder()
         width = dim or encoder.width
         self.projector = mlp(encoder.width, hidden, dim, norm=False)
-        self.jigsaw = PatchHead(mlp(encoder.width, hidden, dim, norm=False), PATCHES, width, width)
+        self.jigsaw = PatchHead(mlp(encoder.width, hidden, dim, norm=False), patches, width, width)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
         self.queue = Queue(queue, width)
         split(self, bn_splits)

@@ -20,9 +20,6 @@ from twofold.views import recipes
 from twofold.views.pretext_recipes import PIRL as VIEWS
 from twofold.views.pretext_recipes import jigsaw_branch
 
-PATCHES = 9
-"""Of the jigsaw view, a grid of 3x3."""
-
 
 class PIRL(Method):
     """PIRL, Misra & van der Maaten, CVPR 2020, arXiv:1912.01991: pretext tasks leave the meaning alone.
@@ -40,6 +37,7 @@ class PIRL(Method):
         weight: lambda, of the patches; that of the image is ``1 - lambda``.
         hidden: Units of a hidden layer of both heads; 0 for linear ones, the paper's, a list for any.
         dim: Length of the embeddings; 0 for no heads: what is left is the layer that joins patches.
+        patches: Of the jigsaw view, as many as the recipe cuts. Small images want fewer (4).
         fill: Whether memories begin as embeddings by the untrained encoder. Random ones, the paper's, spoil
             the first epoch, which short runs cannot afford.
         hardness: How much like the embedding negatives are, which are then drawn from the bank by their rank;
@@ -100,6 +98,7 @@ class PIRL(Method):
         weight: float = 0.5,
         hidden: Hidden = 0,
         dim: int = 128,
+        patches: int = 9,
         fill: bool = False,
         hardness: float = 0.0,
     ) -> None:
@@ -113,7 +112,7 @@ class PIRL(Method):
         self.encoder = encoder = make_encoder()
         width = dim or encoder.width
         self.projector = mlp(encoder.width, hidden, dim, norm=False)
-        self.jigsaw = PatchHead(mlp(encoder.width, hidden, dim, norm=False), PATCHES, width, width)
+        self.jigsaw = PatchHead(mlp(encoder.width, hidden, dim, norm=False), patches, width, width)
         self.partition: Any = nn.ModuleList([Partition(), Partition()])
         synchronise(self)
 

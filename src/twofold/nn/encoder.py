@@ -3,6 +3,7 @@
 The only user of timm.
 """
 
+import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -120,6 +121,27 @@ class Encoder(nn.Module):
             return maps[stage]
 
         return self._in_parts(features, x)
+
+    def tokens(
+        self, x: Float[Tensor, "b c h w"], blocks: int
+    ) -> list[tuple[Float[Tensor, "b d"], Float[Tensor, "b p d"]]]:
+        """Class token and patch tokens after each of the last blocks, through the transformer's last norm."""
+        found = self.backbone.forward_intermediates(
+            self._normalise(x),
+            indices=blocks,
+            return_prefix_tokens=True,
+            norm=True,
+            output_fmt="NLC",
+            intermediates_only=True,
+        )
+        return [(prefix[:, 0], patches) for patches, prefix in found]
+
+    @property
+    def class_token(self) -> bool:
+        """Whether ``tokens`` are there: in timm's vision transformers with a class token."""
+        if getattr(self.backbone, "cls_token", None) is None:
+            return False
+        return "return_prefix_tokens" in inspect.signature(self.backbone.forward_intermediates).parameters
 
     @property
     def stages(self) -> int:

@@ -3,6 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from twofold.core.errors import UsageError
+
 
 class PatchHead(nn.Module):
     """Embeds each patch alike, puts the embeddings side by side, and maps them to one by a linear layer.
@@ -15,18 +17,27 @@ class PatchHead(nn.Module):
         width: Length of the embedding of one patch.
         dim: Length of the image's.
 
+    Raises:
+        UsageError: If an image comes in another number of patches.
+
     Reference:
         Misra & van der Maaten, CVPR 2020, arXiv:1912.01991, section 3.2.
     """
 
     def __init__(self, each: nn.Module, count: int, width: int, dim: int) -> None:
         super().__init__()
+        self.count = count
         self.each = each
         self.joined = nn.Linear(count * width, dim)
 
     def forward(self, h: Float[Tensor, "b p w"]) -> Float[Tensor, "b d"]:
         """The image's embedding from the features of its patches."""
-        b = len(h)
+        b, p = h.shape[:2]
+        if p != self.count:
+            raise UsageError(
+                f"the recipe cuts an image into {p} patches, but the method joins {self.count}: "
+                f"give the method --patches {p}, or the recipe another grid"
+            )
         z: Tensor = self.joined(self.each(h.flatten(0, 1)).reshape(b, -1))
         return z
 

@@ -69,11 +69,15 @@ def revised(method: dict[str, Any]) -> list[str]:
 
 
 def processor() -> str:
-    """Model name of the processor."""
+    """The processor's name, with family and model: hosts in the cloud call several generations alike."""
     try:
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        first = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0]
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        first = ""
+    facts = {
+        name.strip(): fact.strip() for name, _, fact in (row.partition(":") for row in first.splitlines())
+    }
+    if "model name" not in facts:
+        return platform.processor() or platform.machine()
+    family, model = facts.get("cpu family"), facts.get("model")
+    return facts["model name"] + (f" (family {family}, model {model})" if family and model else "")

@@ -37,19 +37,22 @@ def jigsaw(permutations: int | Literal["all"] = 1000) -> Recipe:
     return Recipe(f"jigsaw({permutations})", (ViewSpec(crop, operations),))
 
 
-def jigsaw_branch(*views: ViewSpec, name: str, per_patch: Sequence[Operation]) -> Recipe:
+def jigsaw_branch(*views: ViewSpec, name: str, per_patch: Sequence[Operation], grid: int = 3) -> Recipe:
     """Views of whole images, and one of patches in any order, each patch with colours of its own.
 
     Args:
         views: Of whole images.
         name: Of the recipe.
         per_patch: Operations drawn for each patch.
+        grid: Cells along each side. A patch takes 64 pixels of a cell of 85, the paper's, anywhere in it.
 
     Reference:
         Misra & van der Maaten, CVPR 2020 (1912.01991), section 3.
     """
     crop = Crop(scale=(0.6, 1.0), side=VIEW_OF_255)
-    return Recipe(name, (*views, ViewSpec(crop, (Flip(), Patches(permutations="all"), *per_patch))))
+    side, room = 64 / (85 * grid), 21 / (85 * grid)
+    patches = Patches(grid, side, room, room, permutations="all")
+    return Recipe(name, (*views, ViewSpec(crop, (Flip(), patches, *per_patch))))
 
 
 def split(space: Space | Literal["rgb"] = "lab", scale: tuple[float, float] = (0.2, 1.0)) -> Recipe:
