@@ -5,7 +5,7 @@
 
 With ``--lanes 2`` two runs go on side by side, each on a core of its own. Each row is kept in
 ``docs/results/methods.json`` with its command, commit and machine as soon as its run is there; rows that are
-in the file already are not run again. At the end all runs on labelled images that have no scores yet are
+in the file already, measured on a processor of this name, are not run again. At the end all runs on labelled images that have no scores yet are
 judged by one command, on ``val``. ``docs/results.md`` is made from the file.
 
 Settings are those of the preset that the machine gets by default: chosen on a part of ``train``, in a few
@@ -22,13 +22,15 @@ from typing import Any
 
 from lanes import METHODS, cores_of, pretrain, side_by_side
 from record import commit, keep, load, machine_of, twofold
+from twofold.train.environment import processor
 
 
 def main() -> None:
     wanted = arguments()
     rows = load("methods")
     titles = [title(wanted, method, seed) for seed in wanted.seeds for method in wanted.methods]
-    missing = [t for t in titles if not any(t.items() <= row.items() for row in rows)]
+    here = [row for row in rows if row["machine"].startswith(processor())]
+    missing = [t for t in titles if not any(t.items() <= row.items() for row in here)]
     print(
         f"{len(titles) - len(missing)} of {len(titles)} rows are kept already; the others take about "
         f"{-(-len(missing) // wanted.lanes) * (wanted.minutes + 0.5):.0f} minutes",

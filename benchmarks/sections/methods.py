@@ -15,11 +15,11 @@ CORES = {1: "one core", 2: "two cores"}
 
 
 def section(rows: list[dict[str, Any]]) -> str:
-    """Methods side by side, after so many minutes each, one table a data set."""
+    """Methods side by side, after so many minutes each, one table a data set, a length and a machine."""
     parts = []
-    for data, length, cores in dict.fromkeys((row["data"], row["minutes"], row["cores"]) for row in rows):
-        some = [row for row in rows if (row["data"], row["minutes"], row["cores"]) == (data, length, cores)]
-        lines = [f"## {length:g} minutes of {CORES.get(cores, cores)} on {data}", ""]
+    for title in dict.fromkeys(map(_title, rows)):
+        some = [row for row in rows if _title(row) == title]
+        lines = [f"## {title}", ""]
         where = dict.fromkeys(f"{row['machine']}; commit {row['commit']}." for row in some)
         if "scores" in some[0]:
             lines += [
@@ -57,6 +57,11 @@ def section(rows: list[dict[str, Any]]) -> str:
         commands = [row["command"] for row in some] + ["twofold evaluate RUN ..."] * ("scores" in some[0])
         parts.append("\n".join([*lines, "", "Commands:", "", "```", *commands, "```", ""]))
     return "\n".join(parts)
+
+
+def _title(row: dict[str, Any]) -> str:
+    cores, processor = row["cores"], row["machine"].partition(", ")[0]
+    return f"{row['minutes']:g} minutes of {CORES.get(cores, cores)} of {processor} on {row['data']}"
 
 
 def _unjudged_rows(rows: list[dict[str, Any]]) -> Iterable[list[str]]:

@@ -36,6 +36,9 @@ class SimSiam(Method):
           is not normalised. With batch norm there the training is unstable.
         - The predictor keeps the highest learning rate while that of the rest follows the schedule.
         - Everything is decayed, biases and norms as well.
+        - Too high a rate is half a collapse, which the loss does not tell: after four epochs of CIFAR-10 the
+          effective rank of 512 dimensions was 52 at 0.3 for a batch of 256, 29 at 0.6 and 10 at 1.2, while the
+          loss fell from -0.70 to -0.75; the linear probe did not mind, k-NN lost four points.
 
     Published:
         - ImageNet, linear, ResNet-50, 100 epochs: 68.1
@@ -79,7 +82,7 @@ class SimSiam(Method):
             "depth": 2,
             "recipe": recipes.B,
             "batch_size": 128,
-            "lr": 1.2,
+            "lr": 0.6,
             "warmup": 0.0,
         },
     }

@@ -79,7 +79,7 @@ class SWD(Method):
             "dim": 64,
             "recipe": recipes.B,
             "optimizer": "adamw",
-            "lr": 0.008,
+            "lr": 0.004,
             "weight_decay": 1e-4,
         },
     }
