@@ -5,8 +5,8 @@
 
 With ``--lanes 2`` two runs go on side by side, each on a core of its own. Each row is kept in
 ``docs/results/methods.json`` with its command, commit and machine as soon as its run is there; rows that are
-in the file already, measured on a processor of this name, are not run again. At the end all runs on labelled images that have no scores yet are
-judged by one command, on ``val``. ``docs/results.md`` is made from the file.
+in the file already, measured on such a processor, are not run again. At the end all runs on labelled images
+that have no scores yet are judged by one command, on ``val``. ``docs/results.md`` is made from the file.
 
 Settings are those of the preset that the machine gets by default: chosen on a part of ``train``, in a few
 short runs of each method.

@@ -41,7 +41,16 @@ def pages() -> dict[str, str]:
 
 def index(names: Iterable[str]) -> str:
     """All methods in one table."""
-    lines = [MADE, "# Methods", "", "One file a method in `src/twofold/methods/`.", ""]
+    lines = [
+        MADE,
+        "# Methods",
+        "",
+        "One file a method in `src/twofold/methods/`. A preset is what its line lists; an encoder or a size",
+        "that it does not list is what suits the images and the machine. A paper's own are asked for beside",
+        "it: `--preset imagenet --encoder resnet50 --size 224`. A warm-up of so many epochs stays so long in",
+        "longer trainings, and keeps its share of shorter ones.",
+        "",
+    ]
     rows = []
     for name in names:
         title, paper, what = named(registry.summary("methods", name))
@@ -54,11 +63,13 @@ def page(name: str) -> str:
     cls = registry.find("methods", name)
     title, paper, what = named(registry.summary("methods", name))
     text = sections(inspect.getdoc(cls) or "")
+    taught = "learn_from" in vars(cls)
+    command = "distill DATA --teacher CLASSIFIER" if taught else f"pretrain DATA --method {name}"
     parts = [
         MADE,
         f"# {title}",
         "",
-        f"{paper}. `twofold pretrain DATA --method {name}`",
+        f"{paper}. `twofold {command}`",
         "",
         what[:1].upper() + what[1:],
         "",

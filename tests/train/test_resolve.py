@@ -1,4 +1,6 @@
-"""The optimiser that is asked for takes the place of the method's own, with a rate that is its own too."""
+"""What a preset holds, and what the user's words change of it."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from twofold.core.source import Source
 from twofold.data import open_source
 from twofold.train.optim import OptimizerSpec
 from twofold.train.resolve import Request, resolve
+from twofold.views.ops.blur import Blur
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +44,42 @@ def test_a_rate_that_is_asked_for_is_taken_as_it_is(preset: str, source: Source)
 def test_without_a_preset_it_does_not_get_the_rate_of_sgd(source: Source) -> None:
     assert optimizer(source, method="byol", preset="paper", optimizer="adamw").lr == pytest.approx(1e-3 / 8)
     assert optimizer(source, method="byol", preset="paper").lr == OptimizerSpec().lr
+
+
+@pytest.mark.parametrize(
+    ("epochs", "share"),
+    [(None, 10 / 100), (1000.0, 10 / 1000), (50.0, 10 / 100)],
+    ids=["own", "long", "short"],
+)
+def test_the_papers_warm_up_is_so_many_epochs_in_longer_trainings_too(
+    epochs: float | None, share: float, source: Source
+) -> None:
+    asked = optimizer(source, method="simclr", preset="imagenet", epochs=epochs)
+    assert asked.warmup == pytest.approx(share)
+    assert optimizer(source, method="simclr", preset="imagenet", epochs=epochs, warmup=0.3).warmup == 0.3
+
+
+def test_only_the_small_preset_shrinks_the_views(source: Source, tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((40, 32, 32, 3), np.uint8))
+    cifar = open_source(str(tmp_path / "images.npy"), progress=False)
+    sides = {
+        preset: resolve(Request(method="byol", preset=preset), cifar, 40, accelerator=False).view_size
+        for preset in (None, "small", "cifar10", "imagenet", "paper")
+    }
+    assert sides == {None: 24, "small": 24, "cifar10": 32, "imagenet": 32, "paper": 32}
+
+
+@pytest.mark.parametrize(
+    ("method", "blurred"),
+    [("moco_v2", True), ("supcon", True), ("swav", True), ("deepcluster_v2", True)]
+    + [(name, False) for name in ("byol", "vicreg", "simclr", "simsiam", "dino", "barlow_twins", "moco_v3")],
+)
+def test_blur_on_cifar_is_what_was_published_and_small_runs_have_none(
+    method: str, blurred: bool, source: Source
+) -> None:
+    def blurs(preset: str) -> bool:
+        recipe = resolve(Request(method=method, preset=preset), source, 40, accelerator=False).recipe
+        return recipe.without(Blur) != recipe
+
+    assert blurs("cifar10") == blurred
+    assert not blurs("small")

@@ -41,7 +41,7 @@ class BarlowTwins(Method):
 
     Published:
         - ImageNet, linear, ResNet-50, 1000 epochs: 73.2
-        - CIFAR-10, linear (online), ResNet-18, 1000 epochs: 92.1
+        - CIFAR-10, online linear, ResNet-18, 1000 epochs: 92.1
     """
 
     views = recipes.bicubic(recipes.D)

@@ -37,12 +37,14 @@ class BYOL(Method):
         - Batch norm in both heads is part of what keeps it from collapse, and is synchronised.
         - The target starts as a copy of encoder and projector, and moves after the optimiser's step.
         - The loss is the sum over both directions; code that halves it has half the rate.
+        - The last norm of every residual block starts at 0 in all encoders here but torchvision's; those of
+          the paper did not.
 
     Published:
         - ImageNet, linear, ResNet-50, 300 epochs: 72.5
         - ImageNet, linear, ResNet-50, 1000 epochs: 74.3
         - ImageNet, linear, ResNet-200 x2: 79.6
-        - CIFAR-10, linear, ResNet-18, 1000 epochs, re-implementation: 92.58
+        - CIFAR-10, online linear, ResNet-18, 1000 epochs, re-implementation: 92.58
     """
 
     views = recipes.D
@@ -53,7 +55,7 @@ class BYOL(Method):
             "optimizer": "lars_out",
             "lr": 0.3,
             "weight_decay": 1e-6,
-            "warmup": 10 / 300,
+            "warmup_epochs": 10,
             "batch_size": 4096,
             "epochs": 300,
         },
@@ -64,7 +66,7 @@ class BYOL(Method):
             "optimizer": "larc_clip",
             "lr": 1.0,
             "weight_decay": 1e-5,
-            "warmup": 10 / 1000,
+            "warmup_epochs": 10,
             "batch_size": 256,
             "epochs": 1000,
         },

@@ -20,11 +20,11 @@ from twofold.views.ops.flips import Flip
 
 
 class Distillation(Method):
-    """Distillation on unlabelled images, Chen et al., NeurIPS 2020, arXiv:2006.10029, section 2.
+    """Distillation, Chen et al., NeurIPS 2020, arXiv:2006.10029: learn what a classifier says of all images.
 
-    A classifier that was fine-tuned on few labels names all images, and a student learns its probabilities,
-    no label needed. A small student comes close to a big teacher; one of the teacher's own size gets better
-    than it (self-training).
+    Section 2: a classifier that was fine-tuned on few labels names all images, and a student learns its
+    probabilities, no label needed. A small student comes close to a big teacher; one of the teacher's own
+    size gets better than it (self-training).
 
     Args:
         make_encoder: Builds the student's encoder.

@@ -54,7 +54,7 @@ class MoCoV2(Method):
     Published:
         - ImageNet, linear, ResNet-50, 200 epochs: 67.5
         - ImageNet, linear, ResNet-50, 800 epochs: 71.1
-        - CIFAR-10, linear, ResNet-18, 1000 epochs, symmetric: 92.94
+        - CIFAR-10, online linear, ResNet-18, 1000 epochs, symmetric: 92.94
     """
 
     views = recipes.B
@@ -79,7 +79,7 @@ class MoCoV2(Method):
             "optimizer": "sgd",
             "lr": 0.3,
             "weight_decay": 1e-4,
-            "warmup": 10 / 1000,
+            "warmup_epochs": 10,
             "batch_size": 256,
             "epochs": 1000,
         },

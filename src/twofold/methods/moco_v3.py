@@ -51,7 +51,7 @@ class MoCoV3(Method):
         - ImageNet, linear, ResNet-50, 1000 epochs: 74.6
         - ImageNet, linear, ViT-S/16, 300 epochs: 73.2
         - ImageNet, linear, ViT-B/16, 300 epochs: 76.7
-        - CIFAR-10, linear, ResNet-18, 1000 epochs: 93.1
+        - CIFAR-10, online linear, ResNet-18, 1000 epochs: 93.1
     """
 
     views = recipes.sizes(recipes.D, [(1.0, (0.2, 1.0), 2)])
@@ -61,7 +61,7 @@ class MoCoV3(Method):
             "optimizer": "lars_out",
             "lr": 0.3,
             "weight_decay": 1e-6,
-            "warmup": 10 / 300,
+            "warmup_epochs": 10,
             "batch_size": 4096,
             "epochs": 300,
         },
@@ -72,7 +72,7 @@ class MoCoV3(Method):
             "optimizer": "adamw",
             "lr": 1.5e-4,
             "weight_decay": 0.1,
-            "warmup": 40 / 300,
+            "warmup_epochs": 40,
             "batch_size": 4096,
             "epochs": 300,
         },
@@ -83,7 +83,7 @@ class MoCoV3(Method):
             "optimizer": "larc_clip",
             "lr": 0.3,
             "weight_decay": 1e-6,
-            "warmup": 10 / 1000,
+            "warmup_epochs": 10,
             "batch_size": 256,
             "epochs": 1000,
         },

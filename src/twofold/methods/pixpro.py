@@ -58,7 +58,7 @@ class PixPro(Method):
             "optimizer": "lars",
             "lr": 1.0,
             "weight_decay": 1e-5,
-            "warmup": 5 / 100,
+            "warmup_epochs": 5,
             "batch_size": 1024,
             "epochs": 100,
         },

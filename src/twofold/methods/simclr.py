@@ -45,7 +45,7 @@ class SimCLR(Method):
         - ImageNet, linear, ResNet-50, 2x224, by SwAV's authors: 68.2
         - ImageNet, linear, ResNet-50, 2x160 + 4x96, by SwAV's authors: 70.6
         - CIFAR-10, ResNet-50: 94.0
-        - CIFAR-10, linear, ResNet-18, 1000 epochs, re-implementation: 90.74
+        - CIFAR-10, online linear, ResNet-18, 1000 epochs, re-implementation: 90.74
     """
 
     views = recipes.C
@@ -56,7 +56,7 @@ class SimCLR(Method):
             "lr": 0.3,
             "weight_decay": 1e-6,
             "momentum": 0.9,
-            "warmup": 10 / 100,
+            "warmup_epochs": 10,
             "batch_size": 4096,
             "epochs": 100,
         },
@@ -68,7 +68,7 @@ class SimCLR(Method):
             "lr": 1.0,
             "weight_decay": 1e-4,
             "momentum": 0.9,
-            "warmup": 10 / 1000,
+            "warmup_epochs": 10,
             "batch_size": 512,
             "epochs": 1000,
         },

@@ -22,7 +22,8 @@ class SimSiam(Method):
     embedding of the other, which is taken as a constant. There are neither negatives nor a slow copy.
 
     Args:
-        make_encoder: Builds the encoder f; the last norm of its residual blocks starts at 0.
+        make_encoder: Builds the encoder f; the last norms of its residual blocks start at 0 (not
+            torchvision's).
         hidden: Units of the hidden layers of the projection MLP; 0 for none, a list for any.
         dim: d, length of z and of p; 0 for no projection MLP, z = h.
         bottleneck: Units of the hidden layer of the predictor h; 0 for none, a list for any.
@@ -37,8 +38,8 @@ class SimSiam(Method):
         - The predictor keeps the highest learning rate while that of the rest follows the schedule.
         - Everything is decayed, biases and norms as well.
         - Too high a rate is half a collapse, which the loss does not tell: after four epochs of CIFAR-10 the
-          effective rank of 512 dimensions was 52 at 0.3 for a batch of 256, 29 at 0.6 and 10 at 1.2, while the
-          loss fell from -0.70 to -0.75; the linear probe did not mind, k-NN lost four points.
+          effective rank of 512 dimensions was 52 at 0.3 for a batch of 256, 29 at 0.6 and 10 at 1.2, while
+          the loss fell from -0.70 to -0.75; the linear probe did not mind, k-NN lost four points.
 
     Published:
         - ImageNet, linear, ResNet-50, 100 epochs: 68.1

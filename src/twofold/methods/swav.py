@@ -51,7 +51,7 @@ class SwAV(Method):
         - ImageNet, linear, ResNet-50, 2x224 + 6x96, 400 epochs: 74.6
         - ImageNet, linear, ResNet-50, 2x224 + 6x96, 800 epochs: 75.3
         - ImageNet, linear, ResNet-50, 2x224 + 6x96, 400 epochs, batch 256: 74.3
-        - CIFAR-10, linear, ResNet-18, 1000 epochs, re-implementation: 89.17
+        - CIFAR-10, online linear, ResNet-18, 1000 epochs, re-implementation: 89.17
     """
 
     views = recipes.multi_crop(recipes.C)
@@ -62,7 +62,7 @@ class SwAV(Method):
             "lr": 0.3,
             "weight_decay": 1e-6,
             "momentum": 0.9,
-            "warmup": 10 / 400,
+            "warmup_epochs": 10,
             "floor": 1e-3,
             "batch_size": 4096,
             "epochs": 400,
@@ -72,13 +72,13 @@ class SwAV(Method):
             "frozen_steps": 2 * 195,
             "queue": 3840,
             "queue_epoch": 50,
-            "recipe": recipes.C_CIFAR,
+            "recipe": recipes.C,
             "encoder": "resnet18",
             "optimizer": "larc_clip",
             "lr": 0.6,
             "weight_decay": 1e-6,
             "momentum": 0.9,
-            "warmup": 10 / 1000,
+            "warmup_epochs": 10,
             "floor": 1e-3,
             "batch_size": 256,
             "epochs": 1000,

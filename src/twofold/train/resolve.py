@@ -111,7 +111,8 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
     """
     method = registry.find("methods", request.method)
     defaults = choose(source, accelerator=accelerator, size=request.size)
-    preset = _preset(method, request.method, request.preset, defaults)
+    chosen = _preset(method, request.method, request.preset, defaults)
+    preset = method.presets.get(chosen, {})
     usual = hyper_parameters(method)
     known = set(usual)
 
@@ -133,15 +134,20 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
     for name, value in request.arguments.items():
         if isinstance(value, int | float) and value < 0:
             raise UsageError(f"--{name.replace('_', '-')} must be 0 or more, not {value}")
-    view_size = int(pick("view_size", defaults.view_size))
+    view_size = int(pick("view_size", defaults.view_size if chosen == "small" else defaults.size))
     largest = preset.get("batch_size", defaults.batch_size)
     if request.preset is None:
         largest = min(largest, defaults.batch_size)
+    own_recipe = preset.get("recipe", method.views)
+    if chosen != "cifar10":  # which names its blur itself
+        own_recipe = for_size(own_recipe, view_size)
     batch_size = request.batch_size or shares.divisible(fitting_batch(images, largest))
     _check(request, batch_size, images)
     # what a method calls "momentum" is its own; the optimiser's stays as it is then
     settings: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(OptimizerSpec)}
     settings.update({name: value for name, value in preset.items() if name in settings.keys() - known})
+    if "warmup_epochs" in preset:  # of a shorter training it is the share that the paper's has
+        settings["warmup"] = preset["warmup_epochs"] / max(preset["epochs"], request.epochs or 0)
     own = settings["optimizer"]
     settings.update({n: getattr(request, n) for n in settings if getattr(request, n, None) is not None})
     optimizer = OptimizerSpec(**settings)
@@ -159,7 +165,7 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         encoder=pick("encoder", defaults.encoder),
         size=defaults.size,
         view_size=view_size,
-        recipe=_recipe(request, method, preset.get("recipe", method.views), view_size),
+        recipe=_recipe(request, method, own_recipe, view_size),
         optimizer=optimizer,
         batch_size=batch_size,
         epochs=epochs,
@@ -174,19 +180,15 @@ def hyper_parameters(method: type[Method]) -> dict[str, Any]:
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
-def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaults) -> Mapping[str, Any]:
-    if asked == "paper":
-        return {}
-    if asked is not None and asked not in method.presets:
+def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaults) -> str:
+    if asked is not None and asked not in ("paper", *method.presets):
         known = ["paper", *method.presets]
         raise UsageError(f"{name} has no preset '{asked}' (it has: {', '.join(known)})")
-    if asked is not None:
-        return method.presets[asked]
-    return method.presets.get(defaults.preset) or method.presets.get("small", {})
+    return asked or (defaults.preset if defaults.preset in method.presets else "small")
 
 
 def _recipe(request: Request, method: type[Method], own: Recipe, view_size: int) -> Recipe:
-    recipe = for_size(own, view_size) if request.recipe is None else asked(request.recipe, view_size, own)
+    recipe = own if request.recipe is None else asked(request.recipe, view_size, own)
     check_views(request.method, method, own, recipe)
     min_scale = request.min_scale
     if min_scale is None:
