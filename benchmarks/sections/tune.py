@@ -15,7 +15,7 @@ def section(rows: list[dict[str, Any]]) -> str:
         "Linear probe in percent, at the rate of the small preset of that commit and at multiples of it, as",
         "many steps at each; judged on a tenth of the training images that no run has seen. Half of the 95%",
         "interval is about 1.4 points. Four times the rate was tried where twice the rate was better than",
-        "the rate itself by more than that; where that was chosen, longer runs tried it again, and they decide.",
+        "the rate itself by more than that; where it was taken, longer runs tried again, and these decide.",
         "",
     ]
     for minutes in sorted({row["minutes"] for row in rows}):
