@@ -21,6 +21,7 @@ from twofold.evaluations import _finetune
 from twofold.evaluations._head import fit_linear
 from twofold.evaluations._subjects import resolve
 from twofold.evaluations._task import make_task
+from twofold.nn.class_network import HeadKind
 from twofold.train.engine import Engine
 
 ENGINE = Engine(torch.device("cpu"), "fp32", 1)
@@ -37,11 +38,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def fitted(place: Path, wish: Wish, data: str = "images", labels: str = "auto") -> Classifier:
+def fitted(
+    place: Path, wish: Wish, data: str = "images", labels: str = "auto", subject: str | None = None
+) -> Classifier:
     settings = settings_from(None, None, None)
     source = open_with_store(str(place / data), labels, settings, None, QUIET).source
     return fit_classifier(
-        resolve(str(place / "run"), source),
+        resolve(subject or str(place / "run"), source),
         source,
         make_task(source),
         wish,
@@ -143,6 +146,18 @@ def test_fine_tuning_trains_weights_and_keeps_batch_norm_statistics(place: Path)
             "running" in name or "num_batches" in name or name in ("mean", "std")
         ), name
     assert tuned.about.scores[0]["protocol"]["epochs"] == 1
+
+
+@pytest.mark.usefixtures("few_steps")
+@pytest.mark.parametrize("head", ["linear", "mlp"])
+def test_a_random_encoder_is_trained_from_scratch(place: Path, head: HeadKind) -> None:
+    """Its batch norms learn, too, and no head is fitted to what it makes of images before."""
+    tuned = fitted(place, Wish(head, finetune=True, epochs=1), subject="random:resnet18_w4")
+    state = tuned.encoder.state_dict()
+    assert all(value.any() for name, value in state.items() if name.endswith("running_mean"))
+    assert "strength" not in tuned.about.scores[0]["protocol"].get("found", {})
+    assert tuned.about.scores[0]["protocol"]["start"] == "random weights"
+    assert not tuned.head.get_submodule("0").get_buffer("mean").any()
 
 
 def test_all_labelled_images_are_used_in_the_end(place: Path, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """``twofold fit``, ``predict``, ``embed``, ``list`` and ``doctor``, as they are typed."""
 
 import csv
+import dataclasses
 import json
 import os
+import shutil
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import torch
 import twofold
 from colours import COLOURS, make_encoder, make_images, make_run
 from twofold.cli import main
-from twofold.nn.heads import mlp
+from twofold.core.run import Run
+from twofold.nn.heads import mlp, scale_norm
 from twofold.nn.weights import save_parts
 
 
@@ -83,10 +86,14 @@ def test_fit_writes_where_it_is_told(classifier: Path) -> None:
 
 
 def test_fit_keeps_the_first_layer_of_the_head(place: Path, tmp_path: Path, refused) -> None:
-    encoder, head = make_encoder(), mlp(32, 12, 4, depth=2).eval()
+    encoder, head = make_encoder(), mlp(32, 12, 4, depth=2, bias=False, last=scale_norm).eval()
     run = make_run(tmp_path / "run", encoder)
     words = ["fit", str(run), "--data", str(place / "images"), "--from-head"]
     assert "no projection head" in refused(2, *words, "1")
+    about = {"name": "simclr_v2", "revision": 1, "arguments": {"hidden": 12, "dim": 4}}
+    data = {"name": "toy", "fingerprint": "f1", "images": 30, "classes": 3, "open": {}}
+    spec = Run(about, encoder.spec, data, {}, 16, {}, 4, 1, 1.0, 0, "fp32")
+    (run / "spec.json").write_text(json.dumps(dataclasses.asdict(spec)))
     save_parts({"projector": head}, run / "parts.safetensors")
     assert "it has 3" in refused(2, *words, "3")
     assert "0 or more" in refused(2, *words, "-1")
@@ -100,6 +107,34 @@ def test_fit_keeps_the_first_layer_of_the_head(place: Path, tmp_path: Path, refu
     assert about["origin"] == "run+head1"
     new = str(place / "new")
     assert main(["predict", str(run / "classifier"), new, "--out", str(tmp_path / "said.csv")]) == 0
+
+
+def test_fit_tells_what_makes_its_score_no_test(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, method = make_run(tmp_path / "run"), {"name": "supervised", "arguments": {}}
+    about = {"name": "images", "fingerprint": "another", "images": 30, "open": {}}
+    made = Run(method, make_encoder().spec, about, {}, 16, {}, 4, 1, 1.0, 0, "fp32")
+    (run / "spec.json").write_text(json.dumps(dataclasses.asdict(made)))
+    assert main(["fit", str(run), "--data", str(place / "images")]) == 0
+    (note,) = json.loads((run / "classifier" / "classifier.json").read_text())["record"]["notes"]
+    assert note.startswith("run may have learned from the labels of the judged images")
+    assert f"note        {note}\n" in capsys.readouterr().out
+
+
+def test_fit_tells_of_classes_that_nothing_was_judged_on(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "images"
+    make_images(data / "train", 8)
+    make_images(data / "test", 4)
+    shutil.rmtree(data / "test" / "red")
+    assert main(["fit", str(place / "run"), "--data", str(data), "--out", str(tmp_path / "mine")]) == 0
+    assert "note        test has no image of 'red'\n" in capsys.readouterr().out
+    assert (
+        main(["fit", str(place / "run"), "--data", str(place / "images"), "--out", str(tmp_path / "x")]) == 0
+    )
+    assert "note " not in capsys.readouterr().out
 
 
 def test_fit_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from twofold.core.processes import Seat, seat
+from twofold.core.processes import GO_ON, Seat, seat
 
 TORCHRUN = {
     "RANK": "3",
@@ -72,3 +72,8 @@ def test_torchrun_started_by_srun_has_the_word() -> None:
 def test_the_first_task_is_on_the_first_host(nodes: str, first: str) -> None:
     found = seat({**SRUN, "SLURM_STEP_NODELIST": nodes})
     assert found is not None and found.address == first
+
+
+def test_what_is_said_of_a_killed_process_holds_for_every_command() -> None:
+    """Who judged has no run to go on with."""
+    assert "(a training goes on with: twofold pretrain --resume RUN)" in GO_ON

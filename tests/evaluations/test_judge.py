@@ -16,6 +16,7 @@ from twofold.evaluations.knn import Knn
 from twofold.evaluations.linear import Linear
 from twofold.evaluations.local_features import LocalFeatures
 from twofold.evaluations.retrieval import Retrieval
+from twofold.evaluations.transfer import Transfer
 from twofold.nn.encoder import Encoder, public_weights
 from twofold.nn.weights import save_encoder
 
@@ -94,6 +95,63 @@ def test_who_has_learned_from_the_judged_labels_is_told(
     for run in (parent, child):
         notes = judge([str(run)], data, make_task(data), PROTOCOLS[:1], engine=engine).notes
         assert any("has learned from the labels of the judged images" in note for note in notes) is told
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "told"),
+    [("f1", "has learned from the labels"), ("f2", "may have learned from the labels")],
+)
+def test_it_is_told_whatever_has_changed_in_the_data_since(
+    fingerprint, told, source, tmp_path, make_run, engine
+):
+    data = dataclasses.replace(source(train=np.arange(60) % 3), fingerprint=fingerprint)
+    run = make_run(tmp_path / "run", "", method={"name": "supervised", "arguments": {}})
+    (note,) = judge([str(run)], data, make_task(data), PROTOCOLS[:1], engine=engine).notes
+    assert note.startswith(f"run {told} of the judged images")
+
+
+def test_it_is_told_of_a_checkpoint_too(source, tmp_path, make_run, engine):
+    run = make_run(tmp_path / "run", "", method={"name": "supervised", "arguments": {}})
+    data = source(train=np.arange(60) % 3)
+    weights = str(run / "encoder.safetensors")
+    (note,) = judge([weights], data, make_task(data), PROTOCOLS[:1], engine=engine).notes
+    assert note.startswith("run/encoder.safetensors has learned from the labels")
+
+
+@pytest.mark.parametrize("fingerprint", ["f1", "f2"])
+def test_a_teacher_is_told_whatever_its_student_has_seen(fingerprint, data, tmp_path, make_run, engine):
+    data = dataclasses.replace(data, fingerprint=fingerprint)
+    run = make_run(tmp_path / "run", "", parents={"teacher": "somewhere"})
+    (note,) = judge([str(run)], data, make_task(data), PROTOCOLS[:1], engine=engine).notes
+    assert note.startswith("run: its teacher may have been fitted to the judged images")
+
+
+def test_what_has_to_be_known_of_data_that_is_transferred_to_is_told(
+    data, tmp_path, make_run, engine, monkeypatch
+):
+    monkeypatch.setenv("TWOFOLD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("twofold.evaluations.transfer.STRENGTHS", (0.1,))
+    run = make_run(tmp_path / "run", "", method={"name": "supervised", "arguments": {}})
+    for name, labels in (("whole", "0123"), ("flowers", "0123"), ("lacking", "012")):
+        sides = {"train": "0123", **({} if name == "whole" else {"test": labels})}
+        arrays = {}
+        for side, classes in sides.items():
+            arrays[f"{side}_labels"] = np.array([int(one) for one in classes * 6])
+            arrays[f"{side}_images"] = np.random.default_rng(0).integers(
+                0, 255, (len(classes * 6), 8, 8, 3), np.uint8
+            )
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+    names = tuple(str(tmp_path / f"{name}.npz") for name in ("whole", "flowers", "lacking"))
+    transfer = Transfer(data=names)
+    notes = judge([str(run)], data, make_task(data), [transfer], engine=engine, beside_floors=False).notes
+    assert sorted(notes) == sorted(
+        [
+            "lacking: test has no image of '3'",
+            "flowers: the figure is the mean recall of the classes",
+            "whole: run may have learned from the labels of the judged images, which is no test: "
+            "judge it on a labelled split (test, val) that it has not learned from",
+        ]
+    )
 
 
 def test_the_random_floor_is_a_mean_over_networks(data, engine):

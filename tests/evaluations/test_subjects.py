@@ -147,8 +147,8 @@ def test_a_layer_of_a_part_is_reached_and_the_last_is_the_part(trained, toy):
 @pytest.mark.parametrize(
     ("where", "told"),
     [
-        ("projecter", "no part 'projecter'; did you mean 'projector'"),
-        ("head", "its parts: .*projector"),
+        ("projecter", "no part 'projecter' that takes .*; did you mean 'projector'"),
+        ("head", "those that do: predictor, projector$"),
         ("projector.99", r"'projector' has no layer '99'; its layers: 0"),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_part_that_is_not_there_is_told_with_those_that_are(trained, toy, wher
 
 
 def test_a_checkpoint_has_no_parts(run, toy):
-    with pytest.raises(UsageError, match="no part 'projector'; its parts: none"):
+    with pytest.raises(UsageError, match=r"no part 'projector' .*; those that do: none"):
         resolve(f"{run / 'encoder.safetensors'}@projector", toy)
 
 

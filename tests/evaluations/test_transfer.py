@@ -12,7 +12,7 @@ from twofold.evaluations._logistic import LogisticRegression
 from twofold.evaluations._several_classes import SeveralClasses, judged
 from twofold.evaluations._standardise import standardised
 from twofold.evaluations.linear import Linear
-from twofold.evaluations.transfer import STRENGTHS, Transfer
+from twofold.evaluations.transfer import MEAN_PER_CLASS, STRENGTHS, Transfer
 from twofold.metrics.average_precision import mean_average_precision
 
 
@@ -68,6 +68,40 @@ def test_pets_and_flowers_are_judged_class_by_class(name, given, tmp_path):
     )
     assert mean.value < accuracy.value  # the small class is the harder one
     assert mean.high - mean.low > accuracy.high - accuracy.low
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "fgvc-aircraft-2013b",
+            "FGVCAircraft",
+            "aircraft",
+            "102flowers",
+            "oxford-102-flowers",
+            "vgg-flowers",
+        ),
+        *(
+            "oxford_flowers102",
+            "flowers",
+            "oxford-iiit-pet",
+            "OxfordIIITPet",
+            "pets_224",
+            "101_ObjectCategories",
+        ),
+        *("caltech", "caltech101", "Caltech-101-small"),
+    ],
+)
+def test_data_sets_of_the_paper_have_its_measure_by_whatever_official_name(name):
+    assert MEAN_PER_CLASS.search(name.lower())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["caltech256", "caltech-256", "caltech_birds", "256_ObjectCategories", "carpets", "petals", "cifar10"],
+)
+def test_others_are_judged_by_accuracy(name):
+    assert not MEAN_PER_CLASS.search(name.lower())
 
 
 def test_the_strength_is_chosen_on_val_and_val_is_fitted_too(given, tmp_path, monkeypatch):

@@ -73,7 +73,8 @@ def test_hard_negatives_raise_the_loss_and_are_the_same_in_every_process(name: s
     tiny.assert_equal_training(parts, tiny.train(name, changes))
 
 
-def test_a_batch_norm_for_each_process_equals_its_emulation_by_one() -> None:
-    changes = {"bn_splits": 2, "queue": 40}
+@pytest.mark.parametrize("groups", [1, 2])
+def test_batch_norm_of_two_processes_is_that_of_one_with_as_many_groups(groups: int) -> None:
+    changes = {"bn_splits": groups, "queue": 40}
     parts = in_processes(2, tiny.train, "moco_v1", changes)
     tiny.assert_equal_training(parts, tiny.train("moco_v1", changes))

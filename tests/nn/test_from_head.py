@@ -3,10 +3,11 @@ import torch
 from torch import nn
 
 from twofold.core.errors import UsageError
+from twofold.nn.directions import bottleneck
 from twofold.nn.encoder import Encoder
 from twofold.nn.from_head import with_layers
 from twofold.nn.heads import bare_norm, mlp, pixel_mlp, scale_norm
-from twofold.nn.weights import load_encoder, load_parts, save_encoder, save_parts
+from twofold.nn.weights import load_encoder, save_encoder
 
 
 def deep_head(width: int, depth: int = 2) -> nn.Module:
@@ -42,17 +43,14 @@ def test_its_vectors_are_the_outputs_of_that_layer(encoder: Encoder, make, layer
     x = torch.rand(5, 3, 16, 16)
     with torch.no_grad():
         expected = head[:until](encoder(x))
-        grown = with_layers(encoder, head.state_dict(), layers)
+        grown = with_layers(encoder, head, layers)
         assert not grown.training and grown.width == 24
         torch.testing.assert_close(grown(x), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_it_survives_the_disk(encoder: Encoder, tmp_path) -> None:
-    """Parts come back in the order of their names, where 10 stands before 2."""
     head = used(deep_head(encoder.width, depth=4), encoder.width)
-    save_parts({"projector": head}, tmp_path / "parts.safetensors")
-    grown = with_layers(encoder, load_parts(tmp_path / "parts.safetensors")["projector"], 4)
-    save_encoder(grown, tmp_path / "encoder.safetensors")
+    save_encoder(with_layers(encoder, head, 4), tmp_path / "encoder.safetensors")
     x = torch.rand(5, 3, 16, 16)
     with torch.no_grad():
         again = load_encoder(tmp_path / "encoder.safetensors")(x)
@@ -66,8 +64,10 @@ def test_an_encoder_without_such_layers_is_described_as_ever(encoder: Encoder) -
 
 def test_the_output_layer_and_other_heads_cannot_be_kept(encoder: Encoder) -> None:
     with pytest.raises(UsageError, match="has 3, the last"):
-        with_layers(encoder, deep_head(encoder.width).state_dict(), 3)
-    with pytest.raises(UsageError, match="no stack"):
-        with_layers(encoder, pixel_mlp(encoder.width, 24, 8).state_dict(), 1)
-    with pytest.raises(UsageError, match="no stack"):
-        with_layers(encoder, {"net.0.weight": torch.rand(2, 2)}, 1)
+        with_layers(encoder, deep_head(encoder.width), 3)
+    with pytest.raises(UsageError, match="Conv2d in it"):
+        with_layers(encoder, pixel_mlp(encoder.width, 24, 8), 1)
+    with pytest.raises(UsageError, match="GELU in it"):
+        with_layers(encoder, bottleneck(encoder.width, 24, 8, norm=False), 1)
+    with pytest.raises(UsageError, match="Identity in it"):
+        with_layers(encoder, mlp(encoder.width, 24, 0), 1)

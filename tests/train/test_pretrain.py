@@ -249,7 +249,17 @@ def test_a_preset_may_be_the_papers_whole_training(folder, monkeypatch):
     [
         ({"arguments": {"temprature": 1}}, "did you mean 'temperature'"),
         ({"preset": "smal"}, "has no preset"),
-        ({"arguments": {"temperature": -1.0}}, "--temperature must be 0 or more"),
+        ({"arguments": {"temperature": 0}}, "--temperature must be above 0, not 0"),
+        ({"method": "dino", "arguments": {"first_temperature": 0.0}}, "--first-temperature must be above 0"),
+        ({"method": "swav", "arguments": {"epsilon": 0.0}}, "--epsilon must be above 0"),
+        ({"method": "swav", "arguments": {"iterations": 0}}, "--iterations must be 1 or more"),
+        ({"method": "dino", "arguments": {"prototypes": 0}}, "--prototypes must be 1 or more"),
+        ({"method": "deepcluster_v2", "arguments": {"heads": 0}}, "--heads must be 1 or more"),
+        ({"method": "moco_v2", "arguments": {"bn_splits": 0}}, "--bn-splits must be 1 or more"),
+        ({"method": "byol", "arguments": {"momentum": 1.5}}, "--momentum must be from 0 to 1, not 1.5"),
+        ({"method": "dino", "arguments": {"center_momentum": 1.5}}, "--center-momentum must be from 0 to 1"),
+        ({"method": "supervised", "arguments": {"label_smoothing": 1.5}}, "--label-smoothing must be from 0"),
+        ({"method": "vicreg", "arguments": {"invariance": -1.0}}, "--invariance must be 0 or more"),
         ({"method": "byol", "recipe": "EXEMPLAR"}, "compares 2 views .* exemplar has 8"),
         (
             {"method": "vicreg", "recipe": {"base": "multi_crop", "arguments": {"base": "B"}}},
@@ -372,7 +382,7 @@ def test_a_run_that_dies_before_its_first_checkpoint_goes_on_from_the_start(fold
 def test_a_loss_that_is_no_number_names_the_images_and_leaves_no_folder(folder, tmp_path):
     out = tmp_path / "runs"
     with pytest.raises(TwofoldError, match=r"nan at step 0 .*on the images \w+/\d\d.png, .* and 3 more;"):
-        begin(folder, out, Silent(), request(arguments={"temperature": 0.0}))
+        begin(folder, out, Silent(), request(arguments={"temperature": 1e-45}))
     assert not list(out.iterdir())
 
 
@@ -389,6 +399,20 @@ def test_without_labels_it_is_told(folder, tmp_path):
     source = open_source(**opened, progress=False)
     with pytest.raises(TwofoldError, match="no labels to learn from"):
         prepare(request("supervised"), source, opened, engine=Engine.start("fp32", threads=1), show=Silent())
+
+
+@pytest.mark.parametrize(
+    ("changes", "side"),
+    [({"view_size": 24}, 24), ({"size": 64, "view_size": 64, "recipe": "multi_crop", "method": "byol"}, 27)],
+)
+def test_views_that_the_encoder_cannot_take_are_told_before_anything_is_written(changes, side, folder):
+    opened = {"data": str(folder)}
+    source = open_source(**opened, progress=False)
+    asked = request(**{"encoder": "test_convnext", **changes})
+    with pytest.raises(
+        UsageError, match=f"test_convnext takes no views of {side} pixels: give another --view"
+    ):
+        prepare(asked, source, opened, engine=Engine.start("fp32", threads=1), show=Silent())
 
 
 def test_public_weights_that_cannot_be_had_are_told_before_anything_is_written(folder, monkeypatch):

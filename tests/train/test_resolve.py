@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from twofold.core import registry
 from twofold.core.source import Source
 from twofold.data import open_source
 from twofold.train.optim import OptimizerSpec
@@ -33,6 +34,23 @@ def test_another_optimiser_comes_with_a_rate_of_its_own(source: Source) -> None:
 
 def test_the_papers_own_optimiser_asked_for_by_name_keeps_the_papers_rate(source: Source) -> None:
     assert optimizer(source, method="swav", optimizer="adamw") == optimizer(source, method="swav")
+
+
+@pytest.mark.parametrize("preset", ["small", "cifar10", "paper"])
+def test_what_is_too_large_for_the_data_is_made_smaller_unless_it_is_asked_for(
+    preset: str, source: Source
+) -> None:
+    def arguments(method: str, images: int, batch: int = 16, **asked: int) -> dict[str, object]:
+        request = Request(method=method, preset=preset, arguments=asked, batch_size=batch)
+        return resolve(request, source, images, accelerator=False).arguments
+
+    assert arguments("deepcluster_v2", 400)["prototypes"] == 40
+    assert arguments("deepcluster_v2", 400, prototypes=200)["prototypes"] == 200
+    few = arguments("w_mse", 200)
+    assert (few["sub_batch"], few["dim"]) == (16, 8)
+    usual = registry.find("methods", "w_mse").presets.get(preset, {"sub_batch": 256, "dim": 128})
+    assert arguments("w_mse", 60000, 512).items() >= {n: usual[n] for n in ("sub_batch", "dim")}.items()
+    assert arguments("w_mse", 200, sub_batch=8, dim=3).items() >= {"sub_batch": 8, "dim": 3}.items()
 
 
 @pytest.mark.parametrize("preset", ["small", "imagenet", "paper"])

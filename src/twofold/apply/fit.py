@@ -16,13 +16,14 @@ from twofold.core.source import Images, Source
 from twofold.data.parts import Joined, Part
 from twofold.data.screen import Screen
 from twofold.evaluations import _scores
+from twofold.evaluations._arm import learns_from_scratch
 from twofold.evaluations._finetune import finetune
 from twofold.evaluations._head import fit_linear, fit_mlp
 from twofold.evaluations._look import Look
 from twofold.evaluations._subjects import Subject
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.evaluations.linear import Linear
-from twofold.nn.class_network import HeadKind
+from twofold.nn.class_network import HeadKind, new_head
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
 
@@ -89,13 +90,16 @@ def fit_classifier(
     look = fitting.look(fitting.encoder)
     protocol = {**task.protocol, **subject.protocol}
     embedded = Embedded(subject.name, task, h[:fitted], h[fitted:judged], protocol, look)
-    strength = Linear().strength(embedded) if wish.head == "linear" else None
+    from_scratch = wish.finetune and learns_from_scratch(embedded)
+    fitting = replace(fitting, from_scratch=from_scratch)
+    strength = Linear().strength(embedded) if wish.head == "linear" and not from_scratch else None
 
     trial, head = fitting.trained(task.fit, embedded.fit, strength)
     if wish.finetune:
         tuned = fitting.features(trial, Part(images, np.arange(judged)))
         embedded = embedded._replace(fit=tuned[:fitted], judge=tuned[fitted:])
-    scores = _judged(embedded, head, wish, strength)
+    start = {"start": "random weights"} if from_scratch else {}
+    scores = _judged(embedded, head, wish.name, {**wish.protocol, **start, **embedded.protocol}, strength)
     encoder, head = fitting.trained(images, h, strength)
     if wish.finetune:
         h = fitting.features(encoder, images)
@@ -116,13 +120,17 @@ def fit_classifier(
 
 @dataclass(frozen=True)
 class _Fitting:
-    """One kind of classifier, fitted to whatever images are given."""
+    """One kind of classifier, fitted to whatever images are given.
+
+    A random encoder that is trained begins with a random head, and its batch norms learn, as in ``finetune``.
+    """
 
     encoder: Encoder
     source: Source
     wish: Wish
     engine: Engine
     screen: Screen
+    from_scratch: bool = False
 
     def look(self, encoder: Encoder) -> Look:
         return Look(encoder, encoder.spec["size"], encoder.spec["channels"], self.engine, self.screen)
@@ -138,12 +146,7 @@ class _Fitting:
 
         ``strength`` is that of a linear head's penalty.
         """
-        labels = torch.from_numpy(labels_of(images)).to(h.device)
-        classes = len(self.source.classes)
-        if strength is None:
-            head = fit_mlp(h, labels, classes, self.wish.seed)
-        else:
-            head = fit_linear(h, labels, classes, strength)
+        head = self._first_head(images, h, strength)
         if not self.wish.finetune:
             return self.encoder, head
         return finetune(
@@ -155,7 +158,19 @@ class _Fitting:
             seed=self.wish.seed,
             engine=self.engine,
             screen=self.screen,
+            from_scratch=self.from_scratch,
         )
+
+    def _first_head(self, images: Images, h: Float[Tensor, "n d"], strength: float | None) -> nn.Module:
+        classes = len(self.source.classes)
+        if self.from_scratch:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.wish.seed)
+                return new_head(self.wish.head, self.encoder.width, classes)
+        labels = torch.from_numpy(labels_of(images)).to(h.device)
+        if strength is None:
+            return fit_mlp(h, labels, classes, self.wish.seed)
+        return fit_linear(h, labels, classes, strength)
 
 
 def _encoder(subject: Subject, engine: Engine) -> Encoder:
@@ -181,10 +196,9 @@ def _labelled(source: Source, task: Task) -> Joined:
 
 @torch.no_grad()
 def _judged(
-    embedded: Embedded, head: nn.Module, wish: Wish, strength: float | None
+    embedded: Embedded, head: nn.Module, name: str, protocol: dict[str, Any], strength: float | None
 ) -> tuple[dict[str, Any], ...]:
     predictions = head(embedded.judge).argmax(dim=1)
     found = {} if strength is None else {_scores.FOUND: {"strength": strength}}
-    protocol = {**wish.protocol, **embedded.protocol, **found}
-    scores = _scores.of_predictions(embedded, wish.name, predictions, protocol)
+    scores = _scores.of_predictions(embedded, name, predictions, {**protocol, **found})
     return tuple(score.to_json() for score in scores)

@@ -6,7 +6,6 @@ from twofold.core.errors import UsageError
 from twofold.evaluations._subjects import Subject
 from twofold.nn.encoder import Encoder
 from twofold.nn.from_head import with_layers
-from twofold.nn.weights import load_parts
 
 
 def from_head(subject: Subject, layers: int) -> Subject:
@@ -19,8 +18,7 @@ def from_head(subject: Subject, layers: int) -> Subject:
     Raises:
         UsageError: If it is no run, or its head has no such layers.
     """
-    parts = None if subject.run is None else subject.run / "parts.safetensors"
-    head = load_parts(parts).get("projector") if parts is not None and parts.is_file() else None
+    head = subject.parts().get("projector")
     if head is None:
         raise UsageError(f"--from-head {layers}: '{subject.name}' has no projection head")
     encoder = subject.networks[0]()

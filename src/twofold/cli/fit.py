@@ -55,6 +55,7 @@ def run(args: "Namespace") -> int:
     from twofold.apply.load import refuse_missing
     from twofold.data.opening import open_with_store, settings_from
     from twofold.data.screen import Screen
+    from twofold.evaluations._seen_labels import seen_labels
     from twofold.evaluations._subjects import resolve
     from twofold.evaluations._task import make_task
     from twofold.train.engine import Engine, seed_everything
@@ -70,13 +71,14 @@ def run(args: "Namespace") -> int:
     task = make_task(opened.source, group_by=args.group_by, table=table, seed=args.seed)
     seed_everything(args.seed)
     subject = resolve(args.run, opened.source)
+    notes = [*task.notes, *seen_labels(args.run, subject, task)]
     classifier = fit_classifier(
         from_head(subject, args.from_head) if args.from_head else subject,
         opened.source,
         task,
         Wish(args.head, args.finetune, args.epochs, args.seed),
         decode={"short_side": settings.short_side, "value_range": opened.store.index.value_range},
-        record={"command": shlex.join(["twofold", *args.words])},
+        record={"command": shlex.join(["twofold", *args.words]), "notes": notes},
         engine=Engine.start(),
         screen=screen,
     )
@@ -115,6 +117,8 @@ def _tell(classifier: "Classifier", out: Path) -> None:
     figures = {score["metric"]: _percent(score) for score in about.scores}
     print(f"held out    accuracy {figures['accuracy']}, macro-F1 {figures['macro_f1']}")
     print(f"            {about.scores[0]['protocol']['split']}")
+    for note in about.record["notes"]:
+        print(f"note        {note}")
     print(f"classifier  {out}: {about.shipped}")
     print(f"next        twofold predict {shlex.quote(str(out))} DIR --out predictions.csv")
 

@@ -40,6 +40,8 @@ class Method(nn.Module):
         more_views: Whether it takes more global views than its own recipe has.
         small_views: Whether it takes small local views beside the global ones, as queries and never as
             targets; it does anyway where its own recipe has some.
+        fed_by: The part that feeds another part, where it is not the encoder; None where this takes no vector
+            of an image.
         encoder: What is evaluated, embedded and exported.
     """
 
@@ -50,7 +52,22 @@ class Method(nn.Module):
     later: ClassVar[tuple[str, ...]] = ()
     more_views: ClassVar[bool] = False
     small_views: ClassVar[bool] = False
+    fed_by: ClassVar[Mapping[str, str | None]] = {}
     encoder: nn.Module
+
+    @classmethod
+    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:  # noqa: ARG003
+        """Smaller values of hyper-parameters that are too large for the data, where nobody asked for them.
+
+        Args:
+            arguments: All of them, as they would be.
+            images: Number of images to learn from.
+            batch_size: Images a step.
+
+        Returns:
+            What is to be changed; none by default. What the user asked for stays as it is.
+        """
+        return {}
 
     def setup(self, items: int, classes: int, steps: int) -> None:
         """Allocates what depends on the data: banks, memories, class heads. Default: nothing."""

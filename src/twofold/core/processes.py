@@ -8,8 +8,8 @@ from dataclasses import dataclass
 LAUNCHED = "TWOFOLD_LAUNCHED"
 """In the processes that ``--devices`` has started, the number of the one that started them."""
 
-GO_ON = ", perhaps killed for the memory it took; go on with: twofold pretrain --resume RUN"
-"""Said of a process that could not say anything itself."""
+GO_ON = ", perhaps killed for the memory it took (a training goes on with: twofold pretrain --resume RUN)"
+"""Said of a process that could not say anything itself, whatever the command."""
 
 _TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 

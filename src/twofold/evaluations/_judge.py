@@ -1,9 +1,10 @@
 """Judges subjects beside their floors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import nn
 
@@ -67,13 +68,15 @@ def judge(
         TwofoldError: If a subject cannot be had, or does not fit the task.
     """
     asked = _asked(names, source)
-    everyone = {subject.name: subject for subject in asked}
-    judgement = Judgement([], {}, [*task.notes], [], {one.name: one.run for one in asked if one.run})
-    for subject in asked:
+    everyone = {subject.name: subject for subject in asked.values()}
+    tasks = [task, *_elsewhere(evaluations, task.seed)]
+    notes = _noted(tasks, lambda one: one.notes)
+    judgement = Judgement([], {}, notes, [], {one.name: one.run for one in asked.values() if one.run})
+    for text, subject in asked.items():
         below, missing = floors(subject, source, engine) if beside_floors else ([], [])
         judgement.floors[subject.name] = {_beside(everyone, floor, subject): floor.name for floor in below}
-        seen = seen_labels(subject.name, subject.run, task) if subject.run else None
-        judgement.notes.extend(note for note in (*missing, seen) if note and note not in judgement.notes)
+        seen = _noted(tasks, partial(seen_labels, text, subject))
+        judgement.notes.extend(note for note in (*missing, *seen) if note not in judgement.notes)
     for subject in sorted(everyone.values(), key=_rank):
         found = _judged(subject, task, evaluations, engine, screen or Screen(speaks=False))
         scores = averaged([[one for one in repeat if isinstance(one, Score)] for repeat in found])
@@ -83,19 +86,40 @@ def judge(
     return judgement
 
 
-def _asked(names: Sequence[str], source: Source) -> list[Subject]:
-    """Each once, however often it is named."""
+@runtime_checkable
+class _JudgesElsewhere(Protocol):
+    """A protocol that judges on other data."""
+
+    def tasks(self, seed: int) -> Iterable[Task]:
+        """What that is, with what has to be known of it."""
+        ...
+
+
+def _elsewhere(evaluations: Sequence[Evaluation], seed: int) -> list[Task]:
+    return [task for one in evaluations if isinstance(one, _JudgesElsewhere) for task in one.tasks(seed)]
+
+
+def _noted(tasks: Sequence[Task], notes_of: Callable[[Task], Iterable[str]]) -> list[str]:
+    """Notes on the task, and on others with the name of their data."""
+    own, *others = tasks
+    return [*notes_of(own), *(f"{one.protocol['data']}: {note}" for one in others for note in notes_of(one))]
+
+
+def _asked(names: Sequence[str], source: Source) -> dict[str, Subject]:
+    """What each name means; a subject once, however often it is named."""
     found: dict[str, Subject] = {}
+    called: set[str] = set()
     places = set()
     for text in names:
         if Path(text).resolve() in places:
             continue
         places.add(Path(text).resolve())
         subject = resolve(text, source)
-        if subject.name in found:
+        if subject.name in called:
             raise UsageError(f"{text} is called {subject.name}, and so is another one: rename its folder")
-        found[subject.name] = subject
-    return list(found.values())
+        called.add(subject.name)
+        found[text] = subject
+    return found
 
 
 def _beside(everyone: dict[str, Subject], floor: Subject, subject: Subject) -> str:

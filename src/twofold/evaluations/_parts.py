@@ -1,5 +1,6 @@
 """The named parts of a run beside its encoder, and networks that end inside of one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jaxtyping import Float
@@ -14,7 +15,9 @@ from twofold.train.teacher import load_teacher
 
 
 def parts_of(folder: RunFolder) -> dict[str, nn.Module]:
-    """The modules that a finished run saved beside its encoder, by name, in eval mode.
+    """The parts of a finished run that take its encoder's vectors, by name, in eval mode.
+
+    A part that another one feeds stands behind that one.
 
     Raises:
         TwofoldError: If the file is damaged, or not of this run.
@@ -37,28 +40,56 @@ def parts_of(folder: RunFolder) -> dict[str, nn.Module]:
             part.load_state_dict(states[name])
     except RuntimeError as error:
         raise TwofoldError(f"{path} is not of the run that it lies in: {error}") from None
-    return {name: part.eval() for name, part in parts.items()}
+    return {name: part.eval() for name, part in _fed(parts, method.fed_by).items()}
+
+
+class Behind(nn.Module):
+    """A part behind the one that feeds it."""
+
+    def __init__(self, feeder: nn.Module, part: nn.Module) -> None:
+        super().__init__()
+        self.feeder = feeder
+        self.part = part
+
+    def forward(self, h: Float[Tensor, "b d"]) -> Tensor:
+        """What the part makes of what the other one makes of the encoder's vectors."""
+        made: Tensor = self.part(self.feeder(h))
+        return made
+
+
+def _fed(parts: Mapping[str, nn.Module], fed_by: Mapping[str, str | None]) -> dict[str, nn.Module]:
+    """Each part as a function of the encoder's vectors, without those that take something else.
+
+    A projector that gives back its input has no weights and is in no file: the encoder feeds what it feeds.
+    """
+    fed: dict[str, nn.Module] = {}
+    for name, part in parts.items():
+        feeder = fed_by.get(name, "encoder")
+        if feeder is not None:
+            fed[name] = Behind(fed[feeder], part) if feeder in fed else part
+    return fed
 
 
 class Through(nn.Module):
-    """An encoder and one of its run's parts, up to one of that part's layers."""
+    """An encoder and one of its run's parts, up to a layer of that part."""
 
-    def __init__(self, encoder: nn.Module, part: nn.Module, layer: str) -> None:
+    def __init__(self, encoder: nn.Module, part: nn.Module, layer: nn.Module, where: str) -> None:
         super().__init__()
         self.encoder = encoder
         self.part = part
         self.layer = layer
+        self.where = where
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d"]:
         """What the layer makes of the encoder's features."""
         seen: list[Tensor] = []
-        hook = self.part.get_submodule(self.layer).register_forward_hook(lambda *given: seen.append(given[2]))
+        hook = self.layer.register_forward_hook(lambda *given: seen.append(given[2]))
         try:
             self.part(self.encoder(x))
         finally:
             hook.remove()
         if not seen or seen[-1].ndim != 2:
-            raise UsageError(f"layer '{self.layer}' gives no vector for an image: name another one")
+            raise UsageError(f"'{self.where}' gives no vector for an image: name another layer")
         return seen[-1]
 
 
@@ -67,7 +98,7 @@ def through(encoder: nn.Module, parts: dict[str, nn.Module], where: str) -> Thro
 
     Args:
         encoder: Of the run.
-        parts: Of the run.
+        parts: Of the run, as ``parts_of`` gives them.
         where: ``projector``, or ``projector.2`` for what its third layer gives.
 
     Raises:
@@ -76,8 +107,12 @@ def through(encoder: nn.Module, parts: dict[str, nn.Module], where: str) -> Thro
     name, _, layer = where.partition(".")
     if name not in parts:
         there = ", ".join(sorted(parts)) or "none"
-        raise UsageError(f"the run has no part '{name}'{nearest(name, list(parts))}; its parts: {there}")
-    layers = [path for path, _ in parts[name].named_modules()]
+        raise UsageError(
+            f"the run has no part '{name}' that takes the vectors of its encoder{nearest(name, parts)}; "
+            f"those that do: {there}"
+        )
+    whole = parts[name]
+    layers = dict((whole.part if isinstance(whole, Behind) else whole).named_modules())
     if layer not in layers:
         raise UsageError(f"'{name}' has no layer '{layer}'; its layers: {', '.join(filter(None, layers))}")
-    return Through(encoder, parts[name], layer).eval()
+    return Through(encoder, whole, layers[layer], where).eval()

@@ -6,32 +6,43 @@ from pathlib import Path
 from twofold.core import registry
 from twofold.core.errors import TwofoldError
 from twofold.core.run import Run, RunFolder
+from twofold.evaluations._subjects import Subject
 from twofold.evaluations._task import Task
 
 
-def seen_labels(name: str, folder: Path, task: Task) -> str | None:
-    """What a reader of the run's figures has to know, or nothing.
+def seen_labels(text: str, subject: Subject, task: Task) -> list[str]:
+    """What a reader of the subject's figures has to know, if anything.
+
+    That the data has another fingerprint than the run's clears nobody: it changes with a single label, and
+    with how images are stored. Nor does what a student has learned from tell what its teacher has.
 
     Args:
-        name: Of the run.
-        folder: Where it is.
+        text: As the user named the subject.
+        subject: It.
         task: What it is judged on.
     """
-    same = [run for run in _line(folder) if run.data["fingerprint"] == task.protocol["fingerprint"]]
+    file = Path(text)
+    line = list(_line(subject.run or (file.parent if file.is_file() else None)))
     apart = "judge it on a labelled split (test, val) that it has not learned from"
-    if task.held_out_of_train and any(map(_learns_from_labels, same)):
-        return f"{name} has learned from the labels of the judged images, which is no test: {apart}"
-    if task.classes and any("teacher" in run.parents for run in same):
-        return (
-            f"{name}: its teacher may have been fitted to the judged images, labels and all; if so, {apart}"
-        )
-    return None
+    fitted = [run for run in line if _learns_from_labels(run)]
+    if task.held_out_of_train and fitted:
+        same = any(run.data["fingerprint"] == task.protocol["fingerprint"] for run in fitted)
+        has = "has" if same else "may have"
+        return [
+            f"{subject.name} {has} learned from the labels of the judged images, which is no test: {apart}"
+        ]
+    if task.classes and any("teacher" in run.parents for run in line):
+        return [
+            f"{subject.name}: its teacher may have been fitted to the judged images, labels and all; "
+            f"if so, {apart}"
+        ]
+    return []
 
 
-def _line(folder: Path) -> Iterator[Run]:
+def _line(folder: Path | None) -> Iterator[Run]:
     """The run, the one that it started from, and so on, as far as they are there."""
     seen: set[Path] = set()
-    while (folder / "spec.json").is_file() and folder.resolve() not in seen:
+    while folder is not None and (folder / "spec.json").is_file() and folder.resolve() not in seen:
         seen.add(folder.resolve())
         try:
             run = RunFolder(folder).run

@@ -25,8 +25,16 @@ from twofold.metrics.intervals import Estimate
 STRENGTHS = tuple(float(strength) for strength in np.logspace(5, -6, 45))
 """Of Kornblith et al.: 45 from 1e-6 to 1e5, even on a logarithmic scale."""
 
-MEAN_PER_CLASS = re.compile(r"((fgvc)?aircraft|caltech|(oxford)?flowers|(oxford(iiit)?)?pets?)\d*")
-"""Names, less their marks, of data sets whose figure is the mean of the classes' recalls; else accuracy."""
+ACCURACY, MEAN_RECALL = "accuracy", "mean recall of the classes"
+
+MEAN_PER_CLASS = re.compile(
+    r"(?<![a-z])((fgvc)?aircraft|(oxford|vgg)?flowers|(oxford)?(iiit)?pets?"
+    r"|caltech(?=[\W_]*(101|$))|101[\W_]*objectcategories)(?![a-z])"
+)
+"""Found in the names of data sets whose figure is the mean of the classes' recalls; else it is accuracy.
+
+Caltech-101 alone is Kornblith et al.'s Caltech: ``caltech256`` is another data set.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,14 +44,16 @@ class Transfer:
     The protocol of Kornblith et al. (CVPR 2019, arXiv:1805.08974) and the papers since, on whichever data
     sets are at hand: of theirs Food-101, CIFAR-10, CIFAR-100, DTD, Pets and Flowers are known by name; others
     are named by their folder or archive. Features of the middle of each image, resized bicubic so that its
-    short side is the view's; multinomial logistic regression by L-BFGS; the strength of its penalty is chosen
-    from 45 on ``val``, and ``train`` and ``val`` are fitted again; where there is no ``val`` beside ``test``,
-    on a fifth of ``train`` that is held out. It is judged once, on ``test``, else on ``val``, else on a
-    held-out fifth. The figure of a data set is its usual one:
-    mean per class for Pets and Flowers (Aircraft, Caltech-101), 11-point mAP for what is laid out as Pascal
-    VOC 2007 (a logistic regression for each class, the strength being one for all of them; images in which
-    all objects of a class are difficult do not count for it), else accuracy. Raw pixels of a large data set
-    take minutes.
+    short side is the view's; each channel is standardised, as in ``linear``. Multinomial logistic regression
+    by L-BFGS; the strength of its penalty is chosen from 45 on ``val``, and ``train`` and ``val`` are fitted
+    again; where there is no ``val`` beside ``test``, on a fifth of ``train`` that is held out. It is judged
+    once, on ``test``, else on ``val``, else on a held-out fifth: so is Caltech-101, which has no splits; the
+    paper's 30 images of each class to fit on are not drawn.
+
+    The figure of a data set is the usual one of its name: mean per class for Aircraft, Caltech-101, Flowers
+    and Pets, 11-point mAP for what is laid out as Pascal VOC 2007 (a logistic regression for each class, the
+    strength being one for all of them; images in which all objects of a class are difficult do not count for
+    it), else accuracy. Raw pixels of a large data set take minutes.
 
     Args:
         data: The data sets: names, folders or archives.
@@ -69,19 +79,33 @@ class Transfer:
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """A figure of each data set by each arm."""
         linear = Linear(strengths=STRENGTHS, patience=None)
-        for name in self.data:
-            with dist.one_before_the_others():
-                source = open_source(name, progress=False)
-            seed = embedded.task.seed
-            voc = find_voc(name)
-            if voc is not None:
-                several = several_classes(voc, source, seed)
-                yield _precision(self._embedded(embedded, source, several.task), several)
+        for source, task, classes in self._opened(embedded.task.seed):
+            there = self._embedded(embedded, source, task)
+            if classes is not None:
+                yield _precision(there, classes)
                 continue
-            there = self._embedded(embedded, source, with_validation(make_task(source, seed=seed), source))
             yield _usual(list(linear(there)), there, "linear")
             if self.finetune and (tuned := list(Finetune()(there))):
                 yield _usual(tuned, there, "finetune")
+
+    def tasks(self, seed: int) -> Iterator[Task]:
+        """What each data set is judged on; its notes tell its figure where that is not accuracy."""
+        for _, task, classes in self._opened(seed):
+            measure = _measure(task, classes)
+            told = () if measure == ACCURACY else (f"the figure is the {measure}",)
+            yield replace(task, notes=(*task.notes, *told))
+
+    def _opened(self, seed: int) -> Iterator[tuple[Source, Task, SeveralClasses | None]]:
+        """Each data set, its task, and its classes where images show several."""
+        for name in self.data:
+            with dist.one_before_the_others():
+                source = open_source(name, progress=False)
+            voc = find_voc(name)
+            if voc is None:
+                yield source, with_validation(make_task(source, seed=seed), source), None
+            else:
+                several = several_classes(voc, source, seed)
+                yield source, several.task, several
 
     def _embedded(self, embedded: Embedded, source: Source, task: Task) -> Embedded:
         """The same subject on another data set; raw pixels are that data set's own."""
@@ -98,13 +122,21 @@ class Transfer:
         return embedded._replace(task=task, fit=fit, judge=judge, protocol=protocol, look=look)
 
 
+def _measure(task: Task, classes: SeveralClasses | None) -> str:
+    """The figure that the data set is known by."""
+    if classes is not None:
+        return f"11-point mAP of {classes.judge.shape[1]} classes"
+    return MEAN_RECALL if MEAN_PER_CLASS.search(task.protocol["data"].lower()) else ACCURACY
+
+
 def _usual(scores: list[Score], there: Embedded, arm: str) -> Score:
     """The figure that the data set is known by."""
     data, accuracy = there.task.protocol["data"], scores[0]
-    estimate, measure = Estimate(accuracy.value, accuracy.low, accuracy.high), "accuracy"
-    if MEAN_PER_CLASS.fullmatch(re.sub(r"[\W_]", "", data.lower())):
+    estimate = Estimate(accuracy.value, accuracy.low, accuracy.high)
+    measure = _measure(there.task, None)
+    if measure == MEAN_RECALL:
         estimate = _mean([one for one in scores if one.metric.startswith("recall/")])
-        measure, accuracy = "mean recall of the classes", replace(accuracy, per_image=None)
+        accuracy = replace(accuracy, per_image=None)
     protocol = {"to": data, "arm": arm, "measure": measure, **accuracy.protocol}
     return replace(
         accuracy,
@@ -123,7 +155,7 @@ def _precision(there: Embedded, classes: SeveralClasses) -> Score:
     protocol = {
         "to": there.task.protocol["data"],
         "arm": "linear",
-        "measure": f"11-point mAP of {classes.judge.shape[1]} classes",
+        "measure": _measure(there.task, classes),
         "strengths": list(STRENGTHS),
         "selected": f"L2 strength, on {there.task.selected_on}",
         **there.protocol,

@@ -49,6 +49,7 @@ class BYOL(Method):
 
     views = recipes.D
     small_views = True
+    fed_by: ClassVar = {"predictor": "projector"}
     presets: ClassVar = {
         "imagenet": {
             "momentum": 0.99,

@@ -68,6 +68,7 @@ class CMC(Method):
     revision: ClassVar[int] = 3
     views = CROP_AND_FLIP
     later = ("hidden", "hardness", "with_replacement")
+    fed_by: ClassVar = {"projectors": None}
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",

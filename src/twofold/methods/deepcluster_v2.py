@@ -2,8 +2,8 @@
 
 import copy
 import math
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -35,7 +35,7 @@ class DeepClusterV2(Method):
         make_encoder: Builds the encoder f.
         temperature: tau of the predictions.
         heads: Number of clusterings; they read the memories of the global views in turn.
-        prototypes: K, clusters of each. Small data want fewer.
+        prototypes: K, clusters of each. Where none are asked for, at most one for ten images.
         iterations: Turns of k-means before each epoch.
         hidden: Units of the hidden layer of the projector; 0 for none, a list for any.
         dim: Length of z; 0 for no projector, z = h.
@@ -100,6 +100,11 @@ class DeepClusterV2(Method):
             "lr": 0.8,
         },
     }
+
+    @classmethod
+    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:  # noqa: ARG003
+        """Clusters have ten images each at least."""
+        return {"prototypes": min(arguments["prototypes"], max(2, images // 10))}
 
     def __init__(
         self,

@@ -70,6 +70,7 @@ class DINO(Method):
     """
 
     views = recipes.dino()
+    fed_by: ClassVar = {"prototypes": "projector"}
     presets: ClassVar = {
         "imagenet": {
             "encoder": "vit_small_patch16_224",

@@ -55,6 +55,7 @@ class InfoMin(Method):
     """
 
     views = INFOMIN
+    fed_by: ClassVar = {"jigsaw": None}
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",

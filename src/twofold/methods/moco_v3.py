@@ -56,6 +56,7 @@ class MoCoV3(Method):
 
     views = recipes.sizes(recipes.D, [(1.0, (0.2, 1.0), 2)])
     small_views = True
+    fed_by: ClassVar = {"predictor": "projector"}
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "lars_out",

@@ -65,6 +65,7 @@ class PIRL(Method):
     bank: Bank
     views = VIEWS
     later = ("hardness", "patches")
+    fed_by: ClassVar = {"jigsaw": None}
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",

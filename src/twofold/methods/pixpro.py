@@ -53,6 +53,7 @@ class PixPro(Method):
 
     encoder: Encoder
     views = recipes.D
+    fed_by: ClassVar = {"projector": None, "transform": None}
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "lars",

@@ -52,6 +52,7 @@ class SimSiam(Method):
     revision: ClassVar[int] = 2
     views = recipes.B
     small_views = True
+    fed_by: ClassVar = {"predictor": "projector"}
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "sgd",

@@ -54,6 +54,7 @@ class Supervised(Method):
     learns_from_labels: ClassVar[bool] = True
     more_views = True
     small_views = True
+    fed_by: ClassVar = {"classifier": "projector"}
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "nesterov",

@@ -56,6 +56,7 @@ class SwAV(Method):
 
     views = recipes.multi_crop(recipes.C)
     queue: Queue | None
+    fed_by: ClassVar = {"prototypes": "projector"}
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "larc",

@@ -1,7 +1,8 @@
 """W-MSE: pull the views of an image together after whitening, which keeps everything apart."""
 
+from collections.abc import Mapping
 from itertools import combinations
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Int
@@ -30,10 +31,11 @@ class WMSE(Method):
 
     Args:
         make_encoder: Builds the encoder f.
-        sub_batch: Images that are whitened together, at least twice ``dim``; batches must divide by it.
+        sub_batch: Images that are whitened together, at least twice ``dim``; batches must divide by it. Where
+            none is asked for, a smaller batch is whitened as a whole.
         shrink: epsilon, share of the identity in the covariance.
         hidden: Units of the hidden layer of the head; 0 for none, a list for any.
-        dim: d, length of z; 0 for no head, z = h.
+        dim: d, length of z; 0 for no head, z = h. Where none is asked for, at most half of ``sub_batch``.
 
     Traps:
         - A covariance of d dimensions takes many more than d embeddings: fewer than 2 d are refused.
@@ -90,6 +92,12 @@ class WMSE(Method):
             "weight_decay": 1e-6,
         },
     }
+
+    @classmethod
+    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:  # noqa: ARG003
+        """A batch that is smaller than a part is one part, of no more dimensions than it can whiten."""
+        whole = min(arguments["sub_batch"], batch_size)
+        return {"sub_batch": whole, "dim": min(arguments["dim"], whole // 2)}
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ The only user of timm.
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -243,11 +244,21 @@ def _backbone(name: str, channels: int, size: int, pretrained: bool) -> Any:
     standard = timm.get_pretrained_cfg(name)
     if standard is not None and standard.fixed_input_size:
         keywords["img_size"] = size
-    if timm.models.model_entrypoint(name).__module__ == "timm.models.vision_transformer":
-        # training views and local crops have other sides than the images: positions are interpolated,
-        # and a last row or column of patches that is not whole is filled up with zeros
-        keywords |= {"dynamic_img_size": True, "dynamic_img_pad": True}
-    return timm.create_model(name, **keywords)
+    return timm.create_model(name, **keywords, **_any_side(timm.models.model_entrypoint(name).__module__))
+
+
+def _any_side(module: str) -> dict[str, bool]:
+    """What lets the transformers of one of timm's modules take views of other sides than the images.
+
+    Positions are interpolated then, and a last row or column of patches that is not whole is filled up with
+    zeros. Where they do not know of it, there is nothing that does.
+    """
+    for part in vars(sys.modules[module]).values():
+        if inspect.isclass(part) and issubclass(part, nn.Module):
+            known = inspect.signature(part).parameters
+            if "dynamic_img_size" in known:
+                return {word: True for word in ("dynamic_img_size", "dynamic_img_pad") if word in known}
+    return {}
 
 
 def _resnet(depth: str, width: int, channels: int, *, small_stem: bool) -> Any:

@@ -1,21 +1,15 @@
 """An encoder that keeps the first layers of its projection head."""
 
-from collections.abc import Mapping
-from itertools import groupby
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from twofold.core.errors import UsageError
 from twofold.nn.encoder import Encoder
 
-State = Mapping[str, Tensor]
 
-_EPSILON = nn.BatchNorm1d(1).eps
-
-
-def with_layers(encoder: Encoder, head: State, layers: int) -> Encoder:
+def with_layers(encoder: Encoder, head: nn.Module, layers: int) -> Encoder:
     """The encoder with the first layers of a projection head on top, each with its ReLU; in eval mode.
 
     A batch norm behind a linear layer is folded into it: with its running statistics it is a scale and an
@@ -23,7 +17,7 @@ def with_layers(encoder: Encoder, head: State, layers: int) -> Encoder:
 
     Args:
         encoder: With no such layers yet.
-        head: State of a head of linear layers, with a ReLU after each but the last.
+        head: Linear layers, with a ReLU after each but the last.
         layers: How many of them to keep, at least 1.
 
     Raises:
@@ -47,34 +41,28 @@ def with_layers(encoder: Encoder, head: State, layers: int) -> Encoder:
     return grown.eval()
 
 
-def _linear_layers(head: State) -> list[tuple[Float[Tensor, "out in"], Float[Tensor, " out"]]]:
+@torch.no_grad()
+def _linear_layers(head: nn.Module) -> list[tuple[Float[Tensor, "out in"], Float[Tensor, " out"]]]:
     """Weight and bias of each linear layer, batch norms folded in."""
     layers: list[tuple[Tensor, Tensor]] = []
-    for part in _parts(head):
-        if "running_mean" in part and layers:
+    for part in head if isinstance(head, nn.Sequential) else [head]:
+        if isinstance(part, nn.Linear):
+            bias = torch.zeros(len(part.weight)) if part.bias is None else part.bias
+            layers.append((part.weight, bias))
+        elif isinstance(part, _BatchNorm) and layers:
             layers[-1] = _folded(*layers[-1], part)
-        elif part["weight"].ndim == 2:
-            layers.append((part["weight"], part.get("bias", torch.zeros(len(part["weight"])))))
-        else:
-            raise UsageError("the projection head is no stack of linear layers: none of it can be kept")
+        elif not isinstance(part, nn.ReLU):
+            raise UsageError(
+                "the projection head is no stack of linear layers with ReLUs between them, there is "
+                f"{type(part).__name__} in it: none of it can be kept, leave --from-head away"
+            )
     return layers
 
 
-def _parts(head: State) -> list[State]:
-    """State of each layer in the order of the positions that their names start with."""
-    if not all(name.partition(".")[0].isdecimal() for name in head):
-        raise UsageError("the projection head is no stack of linear layers: none of it can be kept")
-
-    def position(name: str) -> int:
-        return int(name.partition(".")[0])
-
-    return [
-        {name.partition(".")[2]: head[name] for name in names}
-        for _, names in groupby(sorted(head, key=position), position)
-    ]
-
-
-def _folded(weight: Tensor, bias: Tensor, norm: State) -> tuple[Tensor, Tensor]:
-    scale = norm.get("weight", torch.ones(len(bias))) / (norm["running_var"] + _EPSILON).sqrt()
-    offset = norm.get("bias", torch.zeros_like(scale))
-    return weight * scale[:, None], (bias - norm["running_mean"]) * scale + offset
+def _folded(weight: Tensor, bias: Tensor, norm: _BatchNorm) -> tuple[Tensor, Tensor]:
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = (norm.running_var + norm.eps).rsqrt()
+    if norm.weight is not None:
+        scale = norm.weight * scale
+    offset = torch.zeros_like(scale) if norm.bias is None else norm.bias
+    return weight * scale[:, None], (bias - norm.running_mean) * scale + offset

@@ -29,18 +29,21 @@ def split(module: nn.Module, groups: int) -> None:
     """Makes every batch norm inside a module see one of ``groups`` parts of the whole batch.
 
     It is what ``groups`` devices with a batch norm each do. Several processes share the groups among them; a
-    single group of each is its own.
+    single group of each is its own, and one group of all is the whole batch.
 
     Raises:
         UsageError: If they do not divide among the processes.
     """
+    if groups == 1:
+        synchronise(module)
+        return
     processes = dist.world_size()
-    if groups > 1 and groups % processes:
+    if groups % processes:
         raise UsageError(
             f"{groups} parts of the batch, each with its own batch norm, do not divide among {processes} "
             f"processes: give --bn-splits {max(1, groups // processes) * processes}"
         )
-    own = max(1, groups // processes)
+    own = groups // processes
     if own > 1:
         _replace(module, lambda norm: GroupedBatchNorm(norm, own))
 

@@ -4,6 +4,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
+
 from twofold.core import dist, registry
 from twofold.core.errors import UsageError
 from twofold.core.method import Method
@@ -19,7 +22,7 @@ from twofold.train.length import number_of_steps
 from twofold.train.loop import Training
 from twofold.train.optim import OptimizerSpec, make_optimizer
 from twofold.train.precision import faster
-from twofold.train.resolve import Request, resolve
+from twofold.train.resolve import Request, Resolved, resolve
 from twofold.train.stream import Stream
 from twofold.train.teacher import load_teacher, teacher_of
 from twofold.train.warm_start import initial_encoder, parent_of
@@ -79,6 +82,7 @@ def prepare(
         _check_asked(request, encoder, init)
     if teacher is not None:
         parents |= teacher_of(teacher, source.channels)
+    _check_sides(encoder, resolved, images)
     if engine.compiled and request.micro_batch:
         raise UsageError("--compile and --micro-batch do not go together: leave one of them away")
     if engine.to_measure:
@@ -123,6 +127,23 @@ def _check_asked(request: Request, encoder: dict[str, Any], init: str) -> None:
     ):
         if asked not in (None, has):
             raise UsageError(f"{flag} {asked}: {init} has {has}; leave {flag} or --init away")
+
+
+def _check_sides(encoder: dict[str, Any], resolved: Resolved, images: Images) -> None:
+    """Refuses views that the encoder cannot take, before anything is measured or written."""
+    with torch.random.fork_rng(devices=[]):
+        network = Encoder(**encoder).eval()
+    channels, first = encoder["channels"], np.zeros(1, int)
+    views = ViewMaker(resolved.recipe, seed=0, view_size=resolved.view_size, channels=channels)
+    for side in sorted({view.pixels.shape[-1] for view in views(images.read(first), first, 0).views}):
+        try:
+            with torch.no_grad():
+                network(torch.zeros(1, channels, side, side))
+        except (AssertionError, RuntimeError, ValueError):
+            raise UsageError(
+                f"{encoder['name']} takes no views of {side} pixels: give another --view-size, --recipe "
+                "or --encoder"
+            ) from None
 
 
 def images_for(method: str, source: Source) -> Images:

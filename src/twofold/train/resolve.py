@@ -34,6 +34,11 @@ USUAL_RATES = {
 }
 """For batches of 256, where another optimiser than the preset's is asked for: its rate is not for that."""
 
+_DIVISORS = {"temperature", "first_temperature", "teacher_temperature", "epsilon"}
+_COUNTS = {"prototypes", "heads", "iterations", "bn_splits"}
+_SHARES = {"momentum", "last_momentum", "center_momentum", "label_smoothing", "shrink"}
+"""Hyper-parameters of the methods that are not just 0 or more: above 0, 1 or more, from 0 to 1."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -132,8 +137,8 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         if arguments[name] == usual[name]:
             del arguments[name]
     for name, value in request.arguments.items():
-        if isinstance(value, int | float) and value < 0:
-            raise UsageError(f"--{name.replace('_', '-')} must be 0 or more, not {value}")
+        if isinstance(value, int | float):
+            _check_number(name, value)
     view_size = int(pick("view_size", defaults.view_size if chosen == "small" else defaults.size))
     largest = preset.get("batch_size", defaults.batch_size)
     if request.preset is None:
@@ -143,6 +148,8 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         own_recipe = for_size(own_recipe, view_size)
     batch_size = request.batch_size or shares.divisible(fitting_batch(images, largest))
     _check(request, batch_size, images)
+    fitted = method.fit_to(arguments, images, batch_size)
+    arguments |= {name: value for name, value in fitted.items() if name not in request.arguments}
     # what a method calls "momentum" is its own; the optimiser's stays as it is then
     settings: dict[str, Any] = {f.name: f.default for f in dataclasses.fields(OptimizerSpec)}
     settings.update({name: value for name, value in preset.items() if name in settings.keys() - known})
@@ -178,6 +185,20 @@ def hyper_parameters(method: type[Method]) -> dict[str, Any]:
     """The keyword-only arguments of the constructor and their defaults, the paper's."""
     parameters = inspect.signature(method.__init__).parameters.values()
     return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def _check_number(name: str, value: float) -> None:
+    """One hyper-parameter by its name, which means the same in all methods that have it."""
+    if name in _DIVISORS:
+        fits, bounds = value > 0, "above 0"
+    elif name in _COUNTS:
+        fits, bounds = value >= 1, "1 or more"
+    elif name in _SHARES:
+        fits, bounds = 0 <= value <= 1, "from 0 to 1"
+    else:
+        fits, bounds = value >= 0, "0 or more"
+    if not fits:
+        raise UsageError(f"--{name.replace('_', '-')} must be {bounds}, not {value}")
 
 
 def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaults) -> str:
