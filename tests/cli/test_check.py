@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from twofold.cli import main
-from twofold.train import defaults
+from twofold.data import open_source
+from twofold.train.resolve import Request, resolve
 
 
 @pytest.fixture
@@ -80,12 +82,24 @@ def test_names_that_are_no_utf_8_are_shown_as_far_as_they_are(
     assert "\ncaf?" in told and "train/caf?/0.png" in told and "caf?.txt" in told
 
 
+@pytest.mark.parametrize(("accelerator", "length"), [(False, "10 minutes"), (True, "1000 epochs")])
 def test_check_ends_with_what_would_be_chosen(
-    data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    accelerator: bool,
+    length: str,
+    data: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(defaults, "describe", lambda source, size: [f"train on {source.name}", f"at {size}"])
+    """The method's preset has a say in it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: accelerator)
     assert main(["check", str(data), "--size", "24"]) == 0
-    assert capsys.readouterr().out.endswith("train on pets\nat 24\n")
+    request = Request(size=24)
+    chosen = resolve(request, open_source(str(data), progress=False), 12, accelerator=accelerator)
+    encoder, told_length, preset = capsys.readouterr().out.splitlines()[-3:]
+    assert encoder.startswith(f"encoder {chosen.encoder} at 24x24 pixels (views of {chosen.view_size}x")
+    assert told_length.startswith(f"length {length}")
+    assert preset.endswith(f"simclr with preset '{chosen.preset}'")
+    assert (chosen.minutes is None) == accelerator
 
 
 def test_check_without_data_is_a_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,6 +57,14 @@ def test_what_a_library_made_of_it_does_not_hide_it():
         assert "no room left" in told(error)
 
 
+def test_a_compiler_that_is_missing_is_named():
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    error = RuntimeError("InvalidCxxCompiler: No working C++ compiler found")
+    error.__cause__ = InvalidCxxCompiler()
+    assert "--compile needs a C++ compiler" in told(error)
+
+
 def test_other_errors_are_not_taken_for_it(monkeypatch, capsys):
     assert told(ValueError("memory")) is None
     assert told(RuntimeError("shapes differ")) is None

@@ -47,6 +47,31 @@ def test_who_was_killed_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert line.startswith("twofold: process 1 of 2 was ended by SIGKILL")
 
 
+@pytest.mark.parametrize(("name", "for_memory"), [("SIGKILL", True), ("SIGTERM", False)])
+def test_memory_is_suspected_only_where_the_system_kills(
+    name: str, for_memory: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launch(program(f"import os, signal; os.kill(os.getpid(), signal.{name})"), 1)
+    told = capsys.readouterr().err
+    assert f"was ended by {name}" in told and "--resume RUN" in told
+    assert ("for the memory" in told) == for_memory
+
+
+def test_nothing_is_told_to_whoever_sent_the_signal(tmp_path: Path) -> None:
+    text = (
+        "import os, pathlib, time\n"
+        f"(pathlib.Path({str(tmp_path)!r}) / os.environ['RANK']).touch()\n"
+        "time.sleep(30)\n"
+    )
+    launcher = subprocess.Popen([sys.executable, "-c", LAUNCHING, text], stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 30
+    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    launcher.terminate()
+    assert launcher.communicate(timeout=30)[1] == b""
+    assert launcher.returncode == 128 + signal.SIGTERM
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all_of_the_terminal_reaches_each_child_once(
     number: signal.Signals, tmp_path: Path

@@ -50,6 +50,7 @@ def test_seeds_of_as_many_minutes_on_one_machine_are_of_one_setting(tmp_path):
     assert setting("batch", here, batch_size=4) != first
     assert setting("minutes", {**here, "asked": {"minutes": 5.0}}) != first
     assert setting("machine", {**here, "processor": "b"}, seed=1) != first
+    assert setting("gpu", {**here, "gpu": "T4"}, seed=1) != first
     epochs = setting("epochs", {**here, "asked": {"epochs": 2.0}})
     assert epochs not in (first, setting("steps", {"asked": {"epochs": 2.0}}, steps=5))
     assert setting("epochs of another", {"asked": {"epochs": 2.0}}, seed=1) == epochs

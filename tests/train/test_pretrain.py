@@ -16,6 +16,7 @@ from twofold.core.run import RunFolder
 from twofold.data import open_source
 from twofold.nn import encoder
 from twofold.nn.weights import load_encoder
+from twofold.objectives.whitening import whiten
 from twofold.train import pretrain
 from twofold.train.checkpoint import digest, load_checkpoint
 from twofold.train.engine import Engine
@@ -462,6 +463,23 @@ def test_infinite_weights_are_not_kept_even_at_the_end(step, folder, tmp_path, m
     assert load_checkpoint(run / "last.ckpt")["step"] == step - 1
     assert f"--init {run / 'last.ckpt'}" in told.value.__notes__[0]
     assert not (run / "encoder.safetensors").exists()
+
+
+def test_embeddings_that_cannot_be_whitened_end_a_run_as_any_loss_that_is_no_number(
+    folder, tmp_path, monkeypatch
+):
+    """Not with the advice to resume, which would meet them again."""
+    factors = iter((1, 1, 1, 0))
+
+    def failing(x, shrink):
+        return whiten(x * next(factors), shrink)
+
+    monkeypatch.setattr("twofold.methods.w_mse.whiten", failing)
+    with pytest.raises(TwofoldError, match=r"the loss became nan at step 3 .* a --shrink of 0") as told:
+        begin(folder, tmp_path, Silent(), request("w_mse"))
+    (run,) = tmp_path.iterdir()
+    assert load_checkpoint(run / "last.ckpt")["step"] == 3
+    assert f"--init {run / 'last.ckpt'}" in told.value.__notes__[0]
 
 
 def test_a_run_goes_on_without_the_one_that_it_started_from(folder, tmp_path):

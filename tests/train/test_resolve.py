@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from twofold.core import registry
+from twofold.core.errors import UsageError
 from twofold.core.source import Source
 from twofold.data import open_source
 from twofold.train.optim import OptimizerSpec
@@ -101,3 +102,10 @@ def test_blur_on_cifar_is_what_was_published_and_small_runs_have_none(
 
     assert blurs("cifar10") == blurred
     assert not blurs("small")
+
+
+def test_a_seed_is_one_that_every_generator_takes(source: Source) -> None:
+    optimizer(source, seed=2**63 - 1)
+    for seed in (-1, 2**63):
+        with pytest.raises(UsageError, match=f"--seed must be from 0 to {2**63 - 1}, not {seed}"):
+            optimizer(source, seed=seed)

@@ -2,12 +2,14 @@
 
 import importlib.util
 import json
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from twofold.core.errors import UsageError
 from twofold.core.run import RunFolder
-from twofold.train.trackers import open_tracker, require
+from twofold.train.trackers import Mlflow, Wandb, open_tracker, require
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def test_tensorboard_reads_what_was_written_also_by_a_resumed_run(folder):
     for step, loss in ((1, 4.5), (2, 4.25)):
         tracker = open_tracker("tensorboard", folder)
         tracker.log(step, {"loss": loss, "std": 0.5})
-        tracker.close()
+        tracker.close(None)
     read = EventAccumulator(str(folder.path))
     read.Reload()
     assert set(read.Tags()["scalars"]) == {"loss", "std"}
@@ -53,7 +55,7 @@ def test_wandb_writes_offline(folder, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
     tracker = open_tracker("wandb", folder)
     tracker.log(1, {"loss": 4.5})
-    tracker.close()
+    tracker.close(None)
     (written,) = folder.path.glob("wandb/offline-run-*/*.wandb")
     assert b"loss" in written.read_bytes()
 
@@ -64,7 +66,7 @@ def test_mlflow_goes_on_in_the_same_run(folder, tmp_path, monkeypatch):
     for step, loss in ((1, 4.5), (2, 4.25)):
         tracker = open_tracker("mlflow", folder)
         tracker.log(step, {"loss": loss})
-        tracker.close()
+        tracker.close(None)
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("twofold")
     (run,) = client.search_runs([experiment.experiment_id])
@@ -72,3 +74,28 @@ def test_mlflow_goes_on_in_the_same_run(folder, tmp_path, monkeypatch):
         (1, 4.5),
         (2, 4.25),
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(None, (0, "FINISHED")), (ValueError("it diverged"), (1, "FAILED"))]
+)
+def test_a_run_that_came_to_no_end_is_not_called_finished(error, told, folder, monkeypatch):
+    """Neither package is needed to see what it is told."""
+    ended = []
+
+    def finish(exit_code):
+        ended.append(exit_code)
+
+    run = SimpleNamespace(finish=finish)
+    client = SimpleNamespace(
+        search_runs=lambda *_, **__: [SimpleNamespace(info=SimpleNamespace(run_id="a"))],
+        set_terminated=lambda _, status: ended.append(status),
+    )
+    experiment = SimpleNamespace(experiment_id="0")
+    mlflow = SimpleNamespace(set_experiment=lambda _: experiment, MlflowClient=lambda: client)
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **_: run))
+    monkeypatch.setitem(sys.modules, "mlflow", mlflow)
+    monkeypatch.setitem(sys.modules, "mlflow.entities", SimpleNamespace(Metric=None))
+    for tracker in (Wandb, Mlflow):
+        tracker(folder).close(error)
+    assert tuple(ended) == told

@@ -1,6 +1,6 @@
 """What is seen of a training, with steps that are made up or those of a tiny run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +135,30 @@ def test_an_epoch_has_lines_enough_for_an_alarm(pile: Path, tmp_path: Path, monk
         for step in range(1, 81):
             watch(case.progress(step), Step(torch.tensor(1.0), {"embedding": HEALTHY}), 0.1)
     assert case.log() == [1, *range(10, 81, 10)]
+
+
+def test_a_tracker_is_told_of_what_ended_the_training(pile: Path, tmp_path: Path, monkeypatch) -> None:
+    class Tracker:
+        def __init__(self) -> None:
+            self.ends: list[BaseException | None] = []
+
+        def log(self, step: int, figures: Mapping[str, float]) -> None:
+            pass
+
+        def close(self, error: BaseException | None) -> None:
+            self.ends.append(error)
+
+    case, tracker, failure = Case(pile, tmp_path), Tracker(), ValueError("it diverged")
+    monkeypatch.setattr("twofold.train.watch.open_tracker", lambda *_: tracker)
+
+    def watcher() -> Watcher:
+        return Watcher(case.training, case.folder, case.source, case.heard, "wandb")
+
+    with watcher():
+        pass
+    with pytest.raises(ValueError, match="it diverged"), watcher():
+        raise failure
+    assert tracker.ends == [None, failure]
 
 
 def collapse(case: Case, first: int, last: int) -> None:

@@ -1,4 +1,4 @@
-"""What the machine did not give, in words: disk, memory, files."""
+"""What the machine did not give, in words: disk, memory, files, a compiler."""
 
 import errno
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _FORBIDDEN = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 def told(error: BaseException) -> str | None:
-    """One sentence on what was lacking and what to do; None where it was neither disk, file nor memory.
+    """One sentence on what was lacking and what to do; None where it was none of these.
 
     Args:
         error: As it arrived; libraries wrap what the system said in errors of their own.
@@ -19,6 +19,11 @@ def told(error: BaseException) -> str | None:
         if is_out_of_memory(cause):
             return (
                 "out of memory: give a smaller --batch-size, --view-size or --encoder, or end other programs"
+            )
+        if type(cause).__name__ == "InvalidCxxCompiler":  # torch is not imported to tell what failed
+            return (
+                "--compile needs a C++ compiler, and none works here: install one (g++), name one in CXX, "
+                "or begin a run without --compile"
             )
         if sentence := _file(cause):
             return sentence

@@ -6,10 +6,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 
-from twofold.core.processes import GO_ON, LAUNCHED
+from twofold.core.processes import GO_ON, LAUNCHED, RESUMED
 
 Child = subprocess.Popen[bytes]
 
@@ -42,7 +42,7 @@ def launch(command: Sequence[str], count: int) -> int:
     if sys.platform == "linux":
         shared.setdefault("GLOO_SOCKET_IFNAME", "lo")  # a machine's own name may lead nowhere
     children: list[Child] = []
-    with _signals_passed_on(children):
+    with _signals_passed_on(children) as passed_on:
         try:
             for rank in range(count):
                 place = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
@@ -50,7 +50,7 @@ def launch(command: Sequence[str], count: int) -> int:
             status = _first_failure(children)
             if status:
                 _wait_for_the_others(children)
-                _tell_of_the_killed(children)
+                _tell_of_the_killed(children, passed_on)
         finally:
             for child in children:
                 if child.poll() is None:
@@ -60,17 +60,22 @@ def launch(command: Sequence[str], count: int) -> int:
 
 
 @contextmanager
-def _signals_passed_on(children: Sequence[Child]) -> Iterator[None]:
-    """What asks this process to stop asks all of them; what it ignores, as under nohup, it leaves ignored."""
+def _signals_passed_on(children: Sequence[Child]) -> Iterator[set[int]]:
+    """What asks this process to stop asks all of them; what it ignores, as under nohup, it leaves ignored.
+
+    Gives the signals that have been passed on.
+    """
+    passed_on: set[int] = set()
 
     def pass_on(number: int, _: object) -> None:
+        passed_on.add(number)
         for child in children:
             child.send_signal(number)
 
     heeded = [number for number in _FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, pass_on) for number in heeded}
     try:
-        yield
+        yield passed_on
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -95,12 +100,13 @@ def _wait_for_the_others(children: Sequence[Child]) -> None:
         time.sleep(0.05)
 
 
-def _tell_of_the_killed(children: Sequence[Child]) -> None:
-    """Who is killed cannot tell it."""
+def _tell_of_the_killed(children: Sequence[Child], passed_on: Container[int]) -> None:
+    """Who is killed cannot tell it; whoever sent a signal that was passed on knows."""
     for rank, child in enumerate(children):
-        if child.returncode is not None and child.returncode < 0:
-            name = signal.Signals(-child.returncode).name
-            print(f"twofold: process {rank} of {len(children)} was ended by {name}{GO_ON}", file=sys.stderr)
+        number = -(child.returncode or 0)
+        if number > 0 and number not in passed_on:
+            ended = f"process {rank} of {len(children)} was ended by {signal.Signals(number).name}"
+            print(f"twofold: {ended}{GO_ON if number == signal.SIGKILL else RESUMED}", file=sys.stderr)
 
 
 def _free_port() -> int:

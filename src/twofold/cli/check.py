@@ -64,16 +64,27 @@ def run(args: "Namespace") -> int:
 
 def _recommendation(source: "Source", size: int | None) -> list[str]:
     """What a training would use by default, and how long it would take; or why there can be none."""
-    from twofold.data.splits import pretraining_images
-    from twofold.train import defaults
+    import torch
 
+    from twofold.data.splits import pretraining_images
+    from twofold.train.resolve import Request, resolve
+
+    accelerator, asked = torch.cuda.is_available(), Request(size=size)
     try:
-        images = pretraining_images(source)
+        chosen = resolve(asked, source, len(pretraining_images(source)), accelerator=accelerator)
     except TwofoldError as error:
         return [f"nothing can be learned: {error}"]
-    if len(images) < 2:
-        return ["nothing can be learned from one image: every method compares images with each other"]
-    return defaults.describe(source, size)
+    length = (
+        f"{chosen.minutes:g} minutes, the number of epochs follows from a short measurement"
+        if chosen.minutes
+        else f"{chosen.epochs:g} epochs"
+    )
+    return [
+        f"encoder {chosen.encoder} at {chosen.size}x{chosen.size} pixels "
+        f"(views of {chosen.view_size}x{chosen.view_size}), batch {chosen.batch_size}",
+        f"length {length} (change it with --minutes or --epochs)",
+        f"on {'the GPU' if accelerator else 'this processor'}, {asked.method} with preset '{chosen.preset}'",
+    ]
 
 
 def _print_splits(source: "Source", console: "Console") -> None:

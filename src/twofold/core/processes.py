@@ -8,8 +8,11 @@ from dataclasses import dataclass
 LAUNCHED = "TWOFOLD_LAUNCHED"
 """In the processes that ``--devices`` has started, the number of the one that started them."""
 
-GO_ON = ", perhaps killed for the memory it took (a training goes on with: twofold pretrain --resume RUN)"
+RESUMED = " (a training goes on with: twofold pretrain --resume RUN)"
 """Said of a process that could not say anything itself, whatever the command."""
+
+GO_ON = f", perhaps killed for the memory it took{RESUMED}"
+"""The same where it may have been killed by the system."""
 
 _TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 

@@ -163,7 +163,7 @@ class RunFolder:
         del content["seed"]
         asked = spec.get("asked")
         if isinstance(asked, dict) and asked.get("minutes"):
-            machine = ("device", "processor", "processes", "threads", "compiled")
+            machine = ("device", "gpu", "processor", "processes", "threads", "compiled")
             content["steps"] = [asked["minutes"], *(spec.get(name) for name in machine)]
         return _digest(content)
 

@@ -4,6 +4,8 @@ The only user of safetensors.
 """
 
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,26 +18,19 @@ from twofold.nn.encoder import Encoder
 
 def save_encoder(encoder: Encoder, path: Path, **about: str) -> None:
     """Writes the weights, the encoder's spec and any other text about it, in one step."""
-    from safetensors.torch import save_file
-
     state = {name: tensor.detach().contiguous().cpu() for name, tensor in encoder.state_dict().items()}
-    metadata = {"format": "pt", "twofold.encoder": json.dumps(encoder.spec), **about}
-    with write_aside(path) as aside:
-        save_file(state, aside, metadata)
+    _write(state, path, {"format": "pt", "twofold.encoder": json.dumps(encoder.spec), **about})
 
 
 def save_parts(parts: Mapping[str, nn.Module], path: Path) -> None:
     """Writes the heads and other named modules beside the encoder; nothing where there are none."""
-    from safetensors.torch import save_file
-
     state = {
         f"{name}.{key}": tensor.detach().contiguous().cpu()
         for name, module in parts.items()
         for key, tensor in module.state_dict().items()
     }
     if state:
-        with write_aside(path) as aside:
-            save_file(state, aside)
+        _write(state, path)
 
 
 def load_encoder(path: Path) -> Encoder:
@@ -69,6 +64,22 @@ def load_parts(path: Path) -> dict[str, dict[str, Tensor]]:
         part, _, key = name.partition(".")
         parts.setdefault(part, {})[key] = tensor
     return parts
+
+
+def _write(state: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """What the system refuses arrives as an error of the system, which safetensors hides in a text."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    with write_aside(path) as aside:
+        try:
+            save_file(state, aside, metadata)
+        except SafetensorError as error:
+            refused = re.search(r"os error (\d+)", str(error))
+            if refused is None:
+                raise
+            number = int(refused[1])
+            raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

@@ -4,7 +4,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from twofold.core.errors import TwofoldError
 from twofold.core.precision import full_precision
 
 
@@ -17,10 +16,8 @@ def whiten(x: Float[Tensor, "*groups w d"], shrink: float = 0.0) -> Float[Tensor
         shrink: epsilon, share of the identity in the covariance; above 0 the result is white only roughly.
 
     Returns:
-        ``inv(L) (x - mean)``, where ``L L^T`` is the covariance.
-
-    Raises:
-        TwofoldError: If a covariance is singular: the embeddings of a group do not span all dimensions.
+        ``inv(L) (x - mean)``, where ``L L^T`` is the covariance; no numbers where that is singular, since the
+        embeddings of a group do not span all dimensions.
 
     Reference:
         Ermolov et al., ICML 2021, arXiv:2007.06346, equations 4 and 5; Siarohin et al., ICLR 2019.
@@ -30,10 +27,6 @@ def whiten(x: Float[Tensor, "*groups w d"], shrink: float = 0.0) -> Float[Tensor
     covariance = centred.mT @ centred / (w - 1)
     shrunk = (1 - shrink) * covariance + shrink * torch.eye(d).to(x)
     lower, failed = torch.linalg.cholesky_ex(shrunk)
-    if failed.any():
-        raise TwofoldError(
-            f"{w} embeddings do not span their {d} dimensions and cannot be whitened; "
-            "start again with a smaller --dim or a lower --lr, or with --shrink 0.01"
-        )
+    lower = lower.where((failed == 0)[..., None, None], torch.nan)
     whitened: Tensor = torch.linalg.solve_triangular(lower, centred.mT, upper=False).mT
     return whitened

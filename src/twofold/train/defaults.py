@@ -64,25 +64,6 @@ def choose(source: Source, *, accelerator: bool, size: int | None = None) -> Def
     )
 
 
-def describe(source: Source, size: int | None = None) -> list[str]:
-    """The choices in sentences, for ``twofold check``; arguments as for ``choose``."""
-    import torch
-
-    accelerator = torch.cuda.is_available()
-    chosen = choose(source, accelerator=accelerator, size=size)
-    length = (
-        f"{chosen.minutes:g} minutes, the number of epochs follows from a short measurement"
-        if chosen.minutes
-        else f"{chosen.epochs:g} epochs"
-    )
-    return [
-        f"encoder {chosen.encoder} at {chosen.size}x{chosen.size} pixels "
-        f"(views of {chosen.view_size}x{chosen.view_size}), batch {chosen.batch_size}",
-        f"length {length} (change it with --minutes or --epochs)",
-        f"on {'the GPU' if accelerator else 'this processor'}, preset '{chosen.preset}'",
-    ]
-
-
 def _size(native: int, accelerator: bool) -> int:
     """Images stay as they are up to 64 pixels; larger ones get the machine's usual side."""
     if native <= 64:

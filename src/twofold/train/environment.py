@@ -33,9 +33,11 @@ def environment(engine: Engine) -> dict[str, Any]:
         "threads": engine.threads,
         "compiled": engine.compiled,
         "device": str(engine.device),
+        "gpu": torch.cuda.get_device_name(engine.device) if engine.device.type == "cuda" else None,
         "processor": processor(),
         "renderer": renderer(),
         "python": sys.version.split()[0],
+        "numpy": version("numpy"),
         "torch": torch.__version__,
         "timm": version("timm"),
         "twofold": version("twofold"),
@@ -49,12 +51,12 @@ def differences(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
         recorded: What the run tells of where it began.
         now: The environment of this process.
     """
-    began = {"processes": 1, "compiled": False, **recorded}  # what older runs do not tell
-    names = ("processes", "threads", "compiled", "device", "torch", "timm", "processor", "renderer")
+    untold = {"processes": 1, "compiled": False, "numpy": now["numpy"]}  # by older runs
+    began = {**untold, **recorded}
     return [
-        f"{name} was {began.get(name)} and is now {now[name]}"
-        for name in names
-        if began.get(name) != now[name]
+        f"{name} was {began.get(name)} and is now {value}"
+        for name, value in now.items()
+        if name != "python" and began.get(name) != value
     ]
 
 

@@ -66,7 +66,8 @@ def _likely_cause(method: Method, images: Images, batch: Batch, step: Step) -> s
         return "an embedding is zero, so that its direction is no number: give a lower --lr"
     return (
         "weights, views and embeddings are finite, so the loss itself goes too far: "
-        "look at the method's own settings, such as a --temperature near 0"
+        "look at the method's own settings, such as a --temperature near 0 or, where embeddings are "
+        "whitened, a --shrink of 0 or a large --dim"
     )
 
 

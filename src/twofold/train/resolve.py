@@ -105,6 +105,7 @@ class Resolved:
     epochs: float | None
     minutes: float | None
     freeze: list[str]
+    preset: str
 
 
 def resolve(request: Request, source: Source, images: int, *, accelerator: bool) -> Resolved:
@@ -178,6 +179,7 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
         epochs=epochs,
         minutes=minutes,
         freeze=sorted({request.freeze} if isinstance(request.freeze, str) else {*(request.freeze or ())}),
+        preset=chosen,
     )
 
 
@@ -236,7 +238,7 @@ def _check(request: Request, batch_size: int, images: int) -> None:
         ("warmup", 0, 1),
         ("min_scale", 0, 1),
         ("weight_decay", 0, inf),
-        ("seed", 0, inf),
+        ("seed", 0, 2**63 - 1),
     ):
         value = getattr(request, name)
         if value is not None and not least <= value <= most:

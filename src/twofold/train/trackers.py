@@ -22,8 +22,8 @@ class Tracker(Protocol):
         """Figures after a step."""
         ...
 
-    def close(self) -> None:
-        """Nothing more will come."""
+    def close(self, error: BaseException | None) -> None:
+        """Nothing more will come, because of an error where there is one."""
         ...
 
 
@@ -72,8 +72,8 @@ class TensorBoard:
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
-    def close(self) -> None:
-        """Closes the file."""
+    def close(self, error: BaseException | None) -> None:
+        """Closes the file, which cannot tell how it ended."""
         self._writer.close()
 
 
@@ -96,9 +96,9 @@ class Wandb:
         """All figures at once."""
         self._run.log(dict(figures), step=step)
 
-    def close(self) -> None:
-        """Ends the run there."""
-        self._run.finish()
+    def close(self, error: BaseException | None) -> None:
+        """Ends the run there, as failed where it did not come to its end."""
+        self._run.finish(exit_code=0 if error is None else 1)
 
 
 class Mlflow:
@@ -125,6 +125,6 @@ class Mlflow:
         metrics = [self._metric(name, value, now, step) for name, value in figures.items()]
         self._client.log_batch(self._id, metrics=metrics)
 
-    def close(self) -> None:
-        """Ends the run there."""
-        self._client.set_terminated(self._id)
+    def close(self, error: BaseException | None) -> None:
+        """Ends the run there, as failed where it did not come to its end."""
+        self._client.set_terminated(self._id, "FINISHED" if error is None else "FAILED")

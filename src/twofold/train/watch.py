@@ -71,7 +71,7 @@ class Watcher:
     ) -> None:
         self._gradients.close()
         if self._tracker:
-            self._tracker.close()
+            self._tracker.close(error)
 
     def __call__(self, progress: Progress, step: Step, rate: float) -> None:
         """After a step."""

@@ -1,0 +1,39 @@
+"""What is told of a file of weights that cannot be written."""
+
+import errno
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+from twofold.nn.encoder import Encoder
+from twofold.nn.weights import save_encoder, save_parts
+
+
+@pytest.fixture
+def no_room():
+    """Files may have 1000 bytes, as on a disk that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: save_parts({"projector": nn.Linear(64, 64)}, path),
+        lambda path: save_encoder(Encoder("resnet18_w4", size=16), path),
+    ],
+    ids=["parts", "encoder"],
+)
+@pytest.mark.usefixtures("no_room")
+def test_a_full_disk_is_an_error_of_the_system(write: Callable[[Path], None], tmp_path: Path) -> None:
+    """safetensors has an error of its own for it, of which the command line could tell nothing."""
+    path = tmp_path / "some.safetensors"
+    with pytest.raises(OSError, match="too large") as caught:
+        write(path)
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
+    assert not list(tmp_path.iterdir())
