@@ -1,5 +1,6 @@
 """What so many minutes are worth to each method."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from statistics import mean, median
@@ -60,7 +61,7 @@ def section(rows: list[dict[str, Any]]) -> str:
 
 
 def _title(row: dict[str, Any]) -> str:
-    cores, processor = row["cores"], row["machine"].partition(", ")[0]
+    cores, processor = row["cores"], re.split(r", \d+ cores", row["machine"])[0]
     return f"{row['minutes']:g} minutes of {CORES.get(cores, cores)} of {processor} on {row['data']}"
 
 

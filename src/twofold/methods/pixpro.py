@@ -44,6 +44,7 @@ class PixPro(Method):
         - Under plain SGD, at rates from 0.025 to 0.2, the embeddings of all cells became one within a hundred
           steps on small images, and the features learned nothing of them; under LARS, the paper's, they
           stayed apart.
+        - `--compile` reaches the heads alone: cells come from the encoder's ``grid``, which is not compiled.
 
     Published:
         - Pascal VOC, detection, ResNet-50-C4, 100 epochs, AP: 58.8
