@@ -11,6 +11,7 @@ from twofold.evaluations._descent import INITIAL_STD, Descent
 from twofold.evaluations._families import FAMILIES
 from twofold.evaluations._look import Look
 from twofold.nn.encoder import Encoder
+from twofold.train.engine import Engine
 from twofold.train.optim import OptimizerSpec, schedule
 
 
@@ -116,6 +117,15 @@ def test_views_are_crops_that_differ_from_pass_to_pass(seen):
     crops = [{view.mean().item() for view in views} for views in shown]
     assert not crops[0] & crops[1]
     assert not crops[0] & whole
+
+
+def test_views_are_made_ahead_where_the_engine_says_so(seen, monkeypatch):
+    images, look, encoder = seen
+    trainings = []
+    monkeypatch.setattr("twofold.evaluations._descent.fit", lambda training, _: trainings.append(training))
+    monkeypatch.setattr(Engine, "ahead", 2)
+    Descent(constant(0.1), 32, 2, seed=0).on_views(images, 3, encoder.width, look)
+    assert [training.stream.ahead for training in trainings] == [2]
 
 
 def test_gray_images_are_shown_to_a_network_of_colours(images, engine):

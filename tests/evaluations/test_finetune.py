@@ -86,6 +86,23 @@ def test_the_seed_decides(monkeypatch) -> None:
     assert not torch.equal(weights[0], weights[2])
 
 
+def test_views_are_made_ahead_where_the_engine_says_so(monkeypatch) -> None:
+    trainings = []
+    monkeypatch.setattr("twofold.evaluations._finetune.fit", lambda training, _: trainings.append(training))
+    monkeypatch.setattr(Engine, "ahead", 2)
+    finetune(
+        make_encoder(),
+        nn.Linear(128, 2),
+        Shades(8, seed=0),
+        channels=3,
+        epochs=1,
+        seed=0,
+        engine=ENGINE,
+        screen=Screen(speaks=False),
+    )
+    assert [training.stream.ahead for training in trainings] == [2]
+
+
 def test_a_gray_encoder_is_tuned_on_colour_images(monkeypatch) -> None:
     monkeypatch.setattr("twofold.evaluations._finetune.FEWEST_STEPS", 2)
     encoder = make_encoder(channels=1, mean=(0.5,), std=(0.3,))

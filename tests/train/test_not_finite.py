@@ -9,8 +9,15 @@ import tiny
 from twofold.core.batch import Step
 from twofold.core.method import Method
 from twofold.nn.bank import Partition
-from twofold.train.not_finite import is_finite, not_finite
+from twofold.train.engine import Engine
+from twofold.train.loop import Training, fit
+from twofold.train.not_finite import NotFinite, is_finite, not_finite
+from twofold.train.optim import OptimizerSpec
 from twofold.train.statistics import Statistics
+from twofold.train.stream import Stream
+from twofold.views.maker import ViewMaker
+
+CPU = torch.device("cpu")
 
 
 class Named:
@@ -69,7 +76,7 @@ def test_statistics_and_random_numbers_go_back_to_what_they_were(name):
     method = tiny.make_method(name)
     before = {key: value.clone() for key, value in method.state_dict().items()}
     drawn = torch.get_rng_state()
-    statistics = Statistics(method)
+    statistics = Statistics(method, CPU)
     statistics.keep()
     method(tiny.make_batch(method), tiny.progress(0))
     torch.rand(3)
@@ -77,6 +84,51 @@ def test_statistics_and_random_numbers_go_back_to_what_they_were(name):
     statistics.restore()
     assert all(torch.equal(value, before[key]) for key, value in method.state_dict().items())
     assert torch.equal(torch.get_rng_state(), drawn)
+
+
+def test_the_random_numbers_of_a_gpu_go_back_too(monkeypatch):
+    now = torch.arange(4, dtype=torch.uint8)
+    monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: now.clone())
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: now.copy_(state))
+    statistics = Statistics(nn.Linear(1, 1), torch.device("cuda"))
+    now += 1
+    statistics.keep()
+    now += 1
+    statistics.restore()
+    assert now.tolist() == [1, 2, 3, 4]
+
+
+class Black(Named):
+    """Images that can be read."""
+
+    def read(self, items):
+        return torch.zeros(len(items), 16, 16, 3, dtype=torch.uint8)
+
+
+def test_the_loss_is_read_after_backward_and_still_nothing_has_moved():
+    """A GPU would stand still between the two."""
+    method, passed = tiny.make_method("simclr"), []
+    forward = method.forward
+
+    def poisoned(batch, progress):
+        step = forward(batch, progress)
+        loss = step.loss * torch.nan
+        loss.register_hook(passed.append)
+        return step._replace(loss=loss)
+
+    method.forward = poisoned
+    before = {key: value.clone() for key, value in method.state_dict().items()}
+    views = ViewMaker(method.views, seed=0, view_size=16, channels=3)
+    stream = Stream(Black(), views, tiny.COUNT, 0)
+    optimizer = tiny.make_optimizer(method)
+    training = Training(method, optimizer, OptimizerSpec(), stream, Engine(CPU, "fp32", 1), total=2)
+    with pytest.raises(NotFinite):
+        fit(training, lambda *_: None)
+    assert len(passed) == 1
+    assert training.step == 0
+    assert not optimizer.state
+    assert all(p.grad is None for p in method.parameters())
+    assert all(torch.equal(value, before[key]) for key, value in method.state_dict().items())
 
 
 def test_a_constant_that_is_not_estimated_yet_is_no_failure():

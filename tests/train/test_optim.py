@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from twofold.core.batch import Progress
 from twofold.train.loop import _load
@@ -51,6 +52,52 @@ def test_lars_is_the_published_form(form, trust):
         optimizer.step()
     expected = lars_by_hand(form, start.tolist(), gradients.tolist(), rates, trust=trust)
     assert w.tolist() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("form", ["lars", "lars_out", "larc", "larc_clip"])
+def test_each_tensor_of_a_group_has_a_trust_of_its_own(form):
+    torch.manual_seed(0)
+    starts = [10.0**size * torch.randn(3, dtype=torch.float64) for size in range(3)]
+    starts.append(torch.zeros(3, dtype=torch.float64))
+    gradients = torch.randn(2, len(starts), 3, dtype=torch.float64)
+    weights, without = [nn.Parameter(start.clone()) for start in starts], nn.Parameter(torch.ones(2))
+    spec = OptimizerSpec(optimizer=form, lr=0.5, weight_decay=1e-2)
+    optimizer = make_optimizer(spec, [{"params": [weights[0], without, *weights[1:]]}])
+    for gradient in gradients:
+        for w, own in zip(weights, gradient, strict=True):
+            w.grad = own.clone()
+        optimizer.step()
+    for w, start, own in zip(weights, starts, gradients.unbind(1), strict=True):
+        expected = lars_by_hand(form, start.tolist(), own.tolist(), [0.5, 0.5])
+        assert w.tolist() == pytest.approx(expected, rel=1e-12)
+    assert without.tolist() == [1, 1]
+
+
+class Calls(TorchDispatchMode):
+    """The operations that were called within it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.names.append(str(operation))
+        return operation(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("form", ["lars", "lars_out", "larc", "larc_clip"])
+def test_a_step_of_lars_calls_as_much_for_many_tensors_as_for_two(form):
+    called = []
+    for count in (2, 20):
+        weights = [nn.Parameter(torch.ones(2)) for _ in range(count)]
+        optimizer = make_optimizer(OptimizerSpec(optimizer=form), [{"params": weights}])
+        for _ in range(2):  # velocities are made at the first
+            for w in weights:
+                w.grad = torch.ones(2)
+            with Calls() as calls:
+                optimizer.step()
+        called.append(calls.names)
+    assert called[0] == called[1]
 
 
 def test_the_two_forms_of_lars_differ_only_when_the_rate_changes():

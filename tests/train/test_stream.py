@@ -1,3 +1,4 @@
+import dataclasses
 import threading
 import time
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from twofold.train.stream import Stream, _prefetched, _times_before
+from twofold.train.stream import Stream, _pinned, _prefetched, _times_before
 from twofold.views import recipes
 from twofold.views.maker import ViewMaker
 
@@ -89,6 +90,42 @@ def test_no_thread_is_left_when_the_loop_stops_early():
             break
         time.sleep(0.02)
     assert threading.active_count() == before
+
+
+def test_views_that_are_made_ahead_are_made_by_all_threads():
+    """The model computes elsewhere then."""
+    torch.set_num_threads(3)
+    assert list(_prefetched((torch.get_num_threads() for _ in range(2)), depth=2)) == [3, 3]
+
+
+@pytest.mark.parametrize("ahead", [0, 2])
+def test_a_gpu_is_given_pinned_copies_of_what_is_made_ahead(ahead, monkeypatch):
+    pinned, empty_like = [], torch.empty_like
+
+    def recorded(tensor, *, pin_memory=False, **kind):
+        made = empty_like(tensor, **kind)
+        if pin_memory:
+            pinned.append(made)
+        return made
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "empty_like", recorded)
+    plain = next(stream(labels=True).batches(0))
+    copied = list(dataclasses.replace(stream(labels=True), ahead=ahead).batches(0))
+    assert torch.equal(copied[0].views[1].pixels, plain.views[1].pixels)
+    tensors = [
+        tensor
+        for batch in copied
+        for tensor in (*(part for view in batch.views for part in view[:2]), batch.item, batch.size)
+    ] + [batch.targets["label"] for batch in copied]
+    assert {id(tensor) for tensor in pinned} == ({id(tensor) for tensor in tensors} if ahead else set())
+
+
+def test_a_tensor_whose_rows_are_one_and_the_same_is_pinned(monkeypatch):
+    empty_like = torch.empty_like
+    monkeypatch.setattr(torch, "empty_like", lambda tensor, pin_memory: empty_like(tensor))
+    rows = torch.tensor([24, 32]).expand(3, 2)
+    assert torch.equal(_pinned(rows), rows)
 
 
 def test_each_part_of_a_batch_is_made_as_in_the_whole():

@@ -86,7 +86,8 @@ class Descent:
         """
         probe = look.engine.place(Probe(look, self._layer(width, classes)))
         views = ViewMaker(probe.views, seed=self.seed, view_size=look.size, channels=channels_of(images))
-        stream = Stream(images, views, self.batch_size, self.seed, labels=True)
+        ahead = look.engine.ahead
+        stream = Stream(images, views, self.batch_size, self.seed, labels=True, ahead=ahead)
         optimizer = make_optimizer(self.optimizer, probe.param_groups())
         total = self.epochs * stream.steps_per_epoch
         training = Training(probe, optimizer, self.optimizer, stream, look.engine, total)

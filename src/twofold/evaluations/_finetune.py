@@ -109,7 +109,7 @@ def finetune(
         method=tuned,
         optimizer=make_optimizer(spec, tuned.param_groups()),
         spec=spec,
-        stream=Stream(images, views, batch_size, seed, labels=True),
+        stream=Stream(images, views, batch_size, seed, labels=True, ahead=engine.ahead),
         engine=engine,
         total=max(FEWEST_STEPS, round(epochs * len(images) / batch_size)),
     )

@@ -81,6 +81,7 @@ class FromScratch:
             view_size=self.view_size,
             channels=self.encoder["channels"],
         )
+        # nothing ahead: as many draws as there are threads are trained at once already
         stream = Stream(labelled, views, min(self.batch_size, len(rows)), task.seed, labels=True)
         with _BUILDING:
             seed_everything(task.seed)

@@ -1,16 +1,18 @@
 """Devices, precision, threads, memory and seeds: plain PyTorch."""
 
 import ctypes
+import os
 import random
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
-from torch import nn
+from torch import Tensor, nn
 
 from twofold.core import dist
 from twofold.core.errors import UsageError
@@ -70,8 +72,15 @@ class Engine:
         count = threads or max(1, cores)
         torch.set_num_threads(count)
         keep_freed_memory()
+        if place.type == "cuda":
+            repeat_exactly()
         to_measure = precision == "auto" and place.type == "cpu" and resolved == "bf16"
         return cls(place, resolved, count, compiled, to_measure)
+
+    @property
+    def ahead(self) -> int:
+        """Batches made in the background; on a CPU they and the model would fight for the same cores."""
+        return 0 if self.device.type == "cpu" else 2
 
     def autocast(self) -> AbstractContextManager[object]:
         """Mixed precision for the networks; objectives and statistics stay in float32."""
@@ -132,6 +141,19 @@ def keep_freed_memory() -> None:
         mallopt(m_trim_threshold, (1 << 31) - 1)
 
 
+def repeat_exactly() -> None:
+    """Has a GPU give the same bits every time, where torch knows how.
+
+    An operation that torch has no such form of is used all the same, and torch warns of it. Fresh memory is
+    not filled, as torch would here by default: nothing reads it.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read at the first product of matrices
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
 def one_thread() -> AbstractContextManager[object]:
     """Within it, operations of the calling thread use one core; other threads keep theirs.
 
@@ -148,3 +170,18 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """Of torch's generators: the processor's and, where that is the device, the GPU's."""
+    state = {"random": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["random_on_gpu"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: Mapping[str, Any], device: torch.device) -> None:
+    """Goes back to what ``random_state`` returned; a state kept on a CPU leaves the GPU's as it is."""
+    torch.set_rng_state(state["random"])
+    if device.type == "cuda" and "random_on_gpu" in state:
+        torch.cuda.set_rng_state(state["random_on_gpu"], device)

@@ -12,11 +12,11 @@ from torch import Tensor
 from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import Method
-from twofold.train.engine import Engine
+from twofold.train.engine import Engine, random_state, set_random_state
 from twofold.train.not_finite import NotFinite, not_finite
 from twofold.train.optim import OptimizerSpec, set_rates
 from twofold.train.statistics import Statistics
-from twofold.train.stream import Stream
+from twofold.train.stream import Stream, with_each
 from twofold.views.evaluation import evaluation_view
 
 Watch = Callable[[Progress, Step, float], None]
@@ -54,19 +54,14 @@ class Training:
         per_epoch = self.stream.steps_per_epoch
         return Progress(self.step, self.total, self.step // per_epoch, math.ceil(self.total / per_epoch))
 
-    @property
-    def _on_gpu(self) -> bool:
-        return self.engine.device.type == "cuda"
-
     def state_dict(self) -> dict[str, object]:
         """All state that decides how the training goes on."""
         return {
             "method": self.method.state_dict(),
             "optimizer": _plain(self.optimizer.state_dict()),
             "step": self.step,
-            "random": torch.get_rng_state(),
+            **random_state(self.engine.device),
             "weights": self.weights,
-            **({"random_on_gpu": torch.cuda.get_rng_state(self.engine.device)} if self._on_gpu else {}),
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
@@ -74,9 +69,7 @@ class Training:
         self.method.load_state_dict(state["method"])  # type: ignore[arg-type]
         _load(self.optimizer, state["optimizer"])
         self.step = state["step"]  # type: ignore[assignment]
-        torch.set_rng_state(state["random"])  # type: ignore[arg-type]
-        if self._on_gpu and "random_on_gpu" in state:
-            torch.cuda.set_rng_state(state["random_on_gpu"], self.engine.device)  # type: ignore[arg-type]
+        set_random_state(state, self.engine.device)
         self.weights = state["weights"]  # type: ignore[assignment]
 
 
@@ -88,7 +81,7 @@ def fit(training: Training, watch: Watch) -> None:
             step.
     """
     training.method.train()
-    statistics = Statistics(training.method)
+    statistics = Statistics(training.method, training.engine.device)
     while training.step < training.total:
         progress = training.progress()
         first = training.step % training.stream.steps_per_epoch
@@ -125,10 +118,11 @@ def _one_step(training: Training, batch: Batch) -> tuple[Step, float]:
     with training.engine.autocast():
         step = method(_to(batch, training.engine.device), progress)
     losses = dist.gather(step.loss.detach()[None])
-    if not torch.isfinite(losses).all():
-        raise not_finite(method, training.stream.images, batch, step, progress)
     step.loss.backward()
     dist.average_gradients(method.parameters())
+    if not torch.isfinite(losses).all():  # not before: a GPU would wait, with nothing to do, to be read
+        method.zero_grad()
+        raise not_finite(method, training.stream.images, batch, step, progress)
     method.before_step(progress)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
@@ -159,20 +153,7 @@ def embed_all(training: Training, batch_size: int = 512) -> Float[Tensor, "n d"]
 def _to(batch: Batch, device: torch.device) -> Batch:
     if device.type == "cpu":
         return batch
-    views = tuple(
-        view._replace(
-            pixels=view.pixels.to(device, non_blocking=True),
-            frame=view.frame.to(device, non_blocking=True),
-            tag=None if view.tag is None else view.tag.to(device, non_blocking=True),
-        )
-        for view in batch.views
-    )
-    return Batch(
-        views,
-        batch.item.to(device, non_blocking=True),
-        batch.size.to(device, non_blocking=True),
-        {name: target.to(device) for name, target in batch.targets.items()},
-    )
+    return with_each(batch, lambda tensor: tensor.to(device, non_blocking=True))
 
 
 def _plain(state: dict[str, object]) -> dict[str, object]:

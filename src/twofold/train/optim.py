@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from twofold.core.batch import Progress
 
 OptimizerName = Literal["sgd", "nesterov", "adam", "adamw", "lars", "lars_out", "larc", "larc_clip"]
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class Lars(torch.optim.Optimizer):
 
     def _move(self, w: list[Tensor], group: dict[str, Any]) -> None:
         # all tensors at once: on a GPU the hundreds of small ones would cost a dozen launches each
-        grad = [each.grad for each in w]
+        grad = [each.grad for each in w if each.grad is not None]
         g = torch._foreach_add(grad, w, alpha=group["weight_decay"])
         if group["trust"]:
             torch._foreach_mul_(g, self._trust(w, grad, g, group).unbind())
@@ -154,9 +155,7 @@ class Lars(torch.optim.Optimizer):
         torch._foreach_sub_(w, v if group["form"] == "lars" else torch._foreach_mul(v, group["lr"]))
 
     @staticmethod
-    def _trust(
-        w: list[Tensor], grad: list[Tensor], g: list[Tensor], group: dict[str, Any]
-    ) -> Float[Tensor, " n"]:
+    def _trust(w: Tensors, grad: Tensors, g: Tensors, group: dict[str, Any]) -> Float[Tensor, " n"]:
         larc = group["form"].startswith("larc")
         w_norm, against = _norms(w), _norms(grad if larc else g)
         if larc:
@@ -174,5 +173,5 @@ class Lars(torch.optim.Optimizer):
         return velocity
 
 
-def _norms(tensors: list[Tensor]) -> Float[Tensor, " n"]:
+def _norms(tensors: Tensors) -> Float[Tensor, " n"]:
     return torch.stack(torch._foreach_norm(tensors))

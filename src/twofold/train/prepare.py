@@ -184,14 +184,13 @@ def build(run: Run, images: Images, engine: Engine, *, from_parent: bool = True)
     if "teacher" in run.parents:
         module.learn_from(load_teacher(run.parents))
     views = ViewMaker(recipe, seed=run.seed, view_size=run.view_size, channels=run.encoder["channels"])
-    ahead = 0 if engine.device.type == "cpu" else 2
     stream = Stream(
         images,
         views,
         run.batch_size,
         run.seed,
         method.learns_from_labels,
-        ahead,
+        engine.ahead,
         part=dist.rank(),
         parts=dist.world_size(),
     )

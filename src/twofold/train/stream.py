@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from twofold.core.batch import Batch
+from twofold.core.batch import Batch, View
 from twofold.core.source import Images
-from twofold.train.engine import one_thread
 from twofold.views.maker import ViewMaker
 
 T = TypeVar("T")
@@ -29,8 +28,9 @@ class Stream:
         batch_size: Images a batch of all processes; the last, incomplete one of an epoch is dropped.
         seed: Of the order.
         labels: Whether ``targets["label"]`` is filled: only for methods that learn from labels.
-        ahead: Batches made in the background while the model works, where it works on another device. On
-            a CPU both would fight for the same cores: a step with views takes 1.4 times as long then.
+        ahead: Batches made in the background while the model works, where it works on another device; for
+            a GPU in memory that it can read by itself. On a CPU both would fight for the same cores: a step
+            with views takes 1.4 times as long then.
         part: Which part of every batch is made: the rank of this process.
         parts: How many parts of equal length there are.
     """
@@ -65,7 +65,11 @@ class Stream:
         order = self.order(epoch, weights)
         before = _times_before(order) if weights is not None else np.zeros_like(order)
         batches = self._make(order, before, epoch, first)
-        return _prefetched(batches, self.ahead) if self.ahead else batches
+        if not self.ahead:
+            return batches
+        if torch.cuda.is_available():
+            batches = (with_each(batch, _pinned) for batch in batches)
+        return _prefetched(batches, self.ahead)
 
     def _make(
         self, order: Int[np.ndarray, " n"], before: Int[np.ndarray, " n"], epoch: int, first: int
@@ -91,6 +95,21 @@ def _times_before(order: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
     return before
 
 
+def with_each(batch: Batch, change: Callable[[Tensor], Tensor]) -> Batch:
+    """The batch with each of its tensors changed."""
+    views = tuple(
+        View(change(view.pixels), change(view.frame), None if view.tag is None else change(view.tag))
+        for view in batch.views
+    )
+    targets = {name: change(target) for name, target in batch.targets.items()}
+    return Batch(views, change(batch.item), change(batch.size), targets)
+
+
+def _pinned(tensor: Tensor) -> Tensor:
+    """A copy in memory that a GPU can read by itself; rows that are one and the same get a place each."""
+    return torch.empty_like(tensor, pin_memory=True).copy_(tensor)
+
+
 def _prefetched(batches: Iterator[T], depth: int) -> Iterator[T]:
     """Runs ``batches`` in a thread, at most ``depth`` ahead; its errors surface here."""
     ready: queue.Queue[T | BaseException | None] = queue.Queue(depth)
@@ -106,11 +125,10 @@ def _prefetched(batches: Iterator[T], depth: int) -> Iterator[T]:
 
     def work() -> None:
         try:
-            with one_thread():  # the others belong to the model
-                for batch in batches:
-                    put(batch)
-                    if stop.is_set():
-                        return
+            for batch in batches:
+                put(batch)
+                if stop.is_set():
+                    return
             put(None)
         except BaseException as error:  # whatever it is, the consumer has to see it
             put(error)
