@@ -274,7 +274,7 @@ def test_a_preset_may_be_the_papers_whole_training(folder, monkeypatch):
         ({"encoder": "resnet18_w4", "epochs": 1, "minutes": 1}, "not both"),
         ({"batch_size": 64}, "larger than the 40 images"),
         ({"epochs": -1}, "above 0"),
-        ({"seed": -1}, "0 or more"),
+        ({"seed": -1}, "from 0 to"),
         ({"warmup": 2.0}, "from 0 to 1"),
         ({"min_scale": 3.0}, "from 0 to 1"),
     ],
