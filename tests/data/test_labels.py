@@ -32,6 +32,8 @@ def table(tmp_path: Path):
         "file,kind\ncats/1.jpg,cat\ndogs/3.jpg,dog\n",
         "\ufeffpath,label\n1.jpg,cat\n3.jpg,dog\n",
         "id,label\n1,cat\n3,dog\n",
+        ",filepath,label\n3,a/cats/1.jpg,cat\n1,a/dogs/3.jpg,dog\n",
+        "file_path,site,category\na/cats/1.jpg,x,cat\na/dogs/3.jpg,y,dog\n",
         "./a/cats/1.jpg, cat\n\na\\dogs\\3.jpg,dog\n",
         'path,label\n"a/cats/1.jpg","cat"\n"a/dogs/3.jpg","dog"\n',
     ],

@@ -117,11 +117,11 @@ def test_pixels_alone_need_data_and_leave_nothing_behind(photos, capsys, tmp_pat
         (["pixels", "--data", "PHOTOS", "--seed", "-1"], 2, "--seed -1"),
         (["pixels", "--data", "PHOTOS", "--out", __file__], 2, "it is a file; name a folder"),
         (["pixels", "--data", "PHOTOS", "--labels", "none"], 1, "no labels"),
-        (["pixels", "--data", "PHOTOS", "--knn.neighbours", "[3,0]"], 2, "knn: 0 neighbours"),
+        (["pixels", "--data", "PHOTOS", "--knn.neighbours", "[3,0]"], 2, "knn: neighbours 0"),
         (
             ["pixels", "--data", "PHOTOS", "--evaluations", "few_labels", "--few-labels.draws", "0"],
             2,
-            "few_labels: 0 draws",
+            "few_labels: draws 0",
         ),
         (
             ["pixels", "--data", "PHOTOS", "--evaluations", "clusters", "--clusters.repeats", "0"],

@@ -37,3 +37,11 @@ def test_a_full_disk_is_an_error_of_the_system(write: Callable[[Path], None], tm
         write(path)
     assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(path))
     assert not list(tmp_path.iterdir())
+
+
+def test_who_may_read_the_run_may_read_its_weights(tmp_path: Path) -> None:
+    beside = tmp_path / "spec.json"
+    beside.write_text("{}")
+    save_parts({"projector": nn.Linear(2, 2)}, tmp_path / "parts.safetensors")
+    save_encoder(Encoder("resnet18_w4", size=16), tmp_path / "encoder.safetensors")
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1

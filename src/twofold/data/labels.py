@@ -13,8 +13,8 @@ from twofold.data.layout import class_folders, wrapping
 from twofold.data.screen import Screen
 
 _AMBIGUOUS = -1
-_LABEL_COLUMNS = ("label", "class", "target")
-_PATH_COLUMNS = ("path", "file", "filename", "image")
+_LABEL_COLUMNS = ("label", "class", "target", "category")
+_PATH_COLUMNS = ("path", "file", "filename", "image", "filepath", "file_path", "file_name", "image_path")
 
 
 def from_folders(

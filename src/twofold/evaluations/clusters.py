@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 from torch.nn import functional
 
-from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
 from twofold.evaluations._kmeans import kmeans, nearest
+from twofold.evaluations._options import at_least
 from twofold.evaluations._scores import FOUND
 from twofold.evaluations._task import Embedded
 from twofold.metrics.agreement import Agreement, agreement
@@ -42,10 +42,7 @@ class Clusters:
         Raises:
             UsageError: If a number is not above 0.
         """
-        for name in ("clusters", "starts", "repeats"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"clusters: {name} {value}: it is 1 or more")
+        at_least(1, self, "clusters", "starts", "repeats")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """The three figures."""

@@ -16,6 +16,7 @@ from twofold.core.evaluation import Score
 from twofold.evaluations._arm import Arm, learns_from_scratch
 from twofold.evaluations._label_lists import Lists, draws, draws_of_share, keep_lists, read_lists
 from twofold.evaluations._logistic import LogisticRegression
+from twofold.evaluations._options import above_zero, at_least
 from twofold.evaluations._scores import FOUND
 from twofold.evaluations._standardise import standardised
 from twofold.evaluations._task import Embedded, Task, labels_of
@@ -65,15 +66,15 @@ class FewLabels:
         """Refuses what cannot be drawn.
 
         Raises:
-            UsageError: If a share is no share, or a number of draws none.
+            UsageError: If a share is no share, or a number none.
         """
-        if self.draws < 1:
-            raise UsageError(f"few_labels: {self.draws} draws: it is 1 or more")
-        if self.finetune < 0:
-            raise UsageError(f"few_labels: finetune {self.finetune}: it is a number of draws, 0 for none")
-        for share in self.shares:
-            if not 0 < share <= 1:
-                raise UsageError(f"few_labels: a share of {share:g}: it is above 0 and at most 1")
+        at_least(0, self, "finetune")
+        at_least(1, self, "per_class", "draws")
+        above_zero(self, "shares", "l2")
+        if any(share > 1 for share in self.shares):
+            raise UsageError(f"few_labels: shares {max(self.shares):g}: it is at most 1")
+        if not (self.per_class or self.shares or self.lists):
+            raise UsageError("few_labels: give per_class, shares or lists: nothing is labelled")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores of the probe, and of the whole network where it is trained."""

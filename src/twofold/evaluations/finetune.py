@@ -12,6 +12,7 @@ from twofold.core.evaluation import Score
 from twofold.data.parts import Part
 from twofold.evaluations import _scores
 from twofold.evaluations._arm import Arm, learns_from_scratch
+from twofold.evaluations._options import above_zero, at_least, some
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.evaluations.linear import Linear
 
@@ -42,6 +43,17 @@ class Finetune:
     epochs: tuple[float, ...] = (10.0, 30.0)
     images: int | None = 2000
 
+    def __post_init__(self) -> None:
+        """Refuses to train nothing, or to select from nothing.
+
+        Raises:
+            UsageError: If a number is too small, or a list is empty.
+        """
+        some(self, "rates", "epochs")
+        at_least(0, self, "rates")
+        above_zero(self, "epochs")
+        at_least(2, self, "images")
+
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores of the trained network."""
         encoder, task = embedded.look.encoder, embedded.task
@@ -52,6 +64,7 @@ class Finetune:
         arm = Arm(embedded, encoder, None if from_scratch else Linear().strength(_only(embedded, rows)))
         chosen = self._select(arm, rows)
         network = arm.trained(rows, chosen.rate, chosen.epochs)
+        on = task.selected_on.replace("fitted images", "images that are learned from")
         protocol = {
             **embedded.protocol,
             **arm.protocol,
@@ -60,7 +73,7 @@ class Finetune:
             "networks": 1,
             "rates": list(self.rates),
             "epochs": list(self.epochs),
-            "selected": f"rate, passes and L2 strength of the first head, on {_selected_on(task)}",
+            "selected": f"rate, passes and L2 strength of the first head, on {on}",
             _scores.FOUND: chosen._asdict(),
         }
         predictions = arm.predicted(network, task.judge)
@@ -116,9 +129,3 @@ def _only(embedded: Embedded, rows: Int[np.ndarray, " n"]) -> Embedded:
     validation = None if task.validation is None else task.validation[rows]
     some = replace(task, fit=Part(task.fit, rows), groups=groups, validation=validation)
     return embedded._replace(task=some, fit=embedded.fit[torch.from_numpy(rows).to(embedded.fit.device)])
-
-
-def _selected_on(task: Task) -> str:
-    if task.validation is not None:
-        return task.selected_on
-    return f"a held-out fifth of the images that are learned from (seed {task.seed})"

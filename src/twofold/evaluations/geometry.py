@@ -14,6 +14,7 @@ from twofold.core.evaluation import Artefact, Score
 from twofold.core.recipe import Recipe
 from twofold.core.source import Images
 from twofold.evaluations._look import Look
+from twofold.evaluations._options import above_zero, at_least, some
 from twofold.evaluations._pictures import Panel, charts
 from twofold.evaluations._scores import FOUND
 from twofold.evaluations._task import Embedded, channels_of, some_of
@@ -57,6 +58,16 @@ class Geometry:
     images: int = 2048
     candidates: int = 1024
     temperatures: tuple[float, ...] = (0.05, 0.1, 0.2, 0.5)
+
+    def __post_init__(self) -> None:
+        """Refuses to compare nothing.
+
+        Raises:
+            UsageError: If a number is too small, or there is no temperature.
+        """
+        at_least(2, self, "images", "candidates")
+        some(self, "temperatures")
+        above_zero(self, "temperatures")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score | Artefact]:
         """Four figures of each space, and the spectra of all."""

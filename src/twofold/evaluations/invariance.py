@@ -14,6 +14,7 @@ from twofold.core.evaluation import Artefact, Score
 from twofold.core.source import Images
 from twofold.evaluations._changes import Change, changes
 from twofold.evaluations._look import Look
+from twofold.evaluations._options import at_least
 from twofold.evaluations._pictures import Panel, charts, to_picture
 from twofold.evaluations._task import Embedded, channels_of, some_of
 from twofold.metrics.intervals import Estimate, averaged
@@ -39,6 +40,14 @@ class Invariance:
     needs_labels: ClassVar[bool] = False
 
     images: int = 512
+
+    def __post_init__(self) -> None:
+        """Refuses to compare an image with no other.
+
+        Raises:
+            UsageError: If there are not two images.
+        """
+        at_least(2, self, "images")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score | Artefact]:
         """A figure of each operation and of each strength, where there are several; a picture of all."""

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from twofold.core import dist
-from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
 from twofold.evaluations import _scores
+from twofold.evaluations._options import above_zero, at_least, some
 from twofold.evaluations._task import Embedded
 from twofold.metrics.knn import Neighbours, neighbours, vote
 
@@ -27,22 +27,22 @@ class Knn:
     temperature: float = 0.07
 
     def __post_init__(self) -> None:
-        """Refuses to ask nobody.
+        """Refuses to ask nobody, or those furthest away.
 
         Raises:
-            UsageError: If a number of neighbours is not above 0, or there is none.
+            UsageError: If a number is not above 0, or there is none.
         """
-        for k in self.neighbours or (0,):
-            if k < 1:
-                raise UsageError(f"knn: {k} neighbours: it is 1 or more")
+        some(self, "neighbours")
+        at_least(1, self, "neighbours")
+        above_zero(self, "temperature")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores for each number of neighbours."""
         near = _neighbours(embedded, max(self.neighbours))
         for k in self.neighbours:
-            some = Neighbours(near.similarity[:, :k], near.row[:, :k])
-            predictions = vote(some, embedded.fit_labels, len(embedded.task.classes), self.temperature)
-            protocol = {"k": some.row.shape[1], "temperature": self.temperature, **embedded.protocol}
+            nearest = Neighbours(near.similarity[:, :k], near.row[:, :k])
+            predictions = vote(nearest, embedded.fit_labels, len(embedded.task.classes), self.temperature)
+            protocol = {"k": nearest.row.shape[1], "temperature": self.temperature, **embedded.protocol}
             yield from _scores.of_predictions(embedded, "knn", predictions, protocol)
 
 

@@ -14,6 +14,7 @@ from twofold.evaluations import _scores
 from twofold.evaluations._descent import INITIAL_STD, Descent
 from twofold.evaluations._families import FAMILIES, Family, FamilyName
 from twofold.evaluations._logistic import LinearClassifier, LogisticRegression
+from twofold.evaluations._options import above_zero, at_least, some
 from twofold.evaluations._standardise import standardised
 from twofold.evaluations._task import Embedded, Task
 
@@ -55,15 +56,16 @@ class Linear:
     augmented: bool = False
 
     def __post_init__(self) -> None:
-        """Refuses what would have no effect.
+        """Refuses what would have no effect, or select nothing.
 
         Raises:
-            UsageError: If a length or views are asked for without a family, or no epoch at all.
+            UsageError: If a length or views are asked for without a family, or a number is not above 0.
         """
         if self.family is None and (self.epochs is not None or self.augmented):
             raise UsageError("linear: epochs and augmented are for a family's training; name the family, too")
-        if self.epochs is not None and self.epochs < 1:
-            raise UsageError(f"linear: {self.epochs} epochs: it is 1 or more")
+        some(self, "strengths")
+        above_zero(self, "strengths")
+        at_least(1, self, "patience", "epochs")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores of the classifier."""

@@ -17,6 +17,7 @@ from twofold.core.evaluation import Artefact, Score
 from twofold.core.source import Images
 from twofold.evaluations._kmeans import kmeans, nearest
 from twofold.evaluations._look import Look
+from twofold.evaluations._options import at_least
 from twofold.evaluations._pictures import beside_each_other
 from twofold.evaluations._task import Embedded, some_of
 from twofold.metrics.intervals import Estimate, averaged, mean
@@ -53,6 +54,15 @@ class LocalFeatures:
     clusters: int = 8
     images: int = 128
     places: int = 128
+
+    def __post_init__(self) -> None:
+        """Refuses to look at nothing.
+
+        Raises:
+            UsageError: If a number is too small.
+        """
+        at_least(2, self, "images")
+        at_least(1, self, "clusters", "places")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score | Artefact]:
         """A figure and a picture of each stage."""

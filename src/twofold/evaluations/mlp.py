@@ -9,6 +9,7 @@ import torch
 from twofold.core.evaluation import Score
 from twofold.evaluations import _scores
 from twofold.evaluations._head import fit_mlp
+from twofold.evaluations._options import at_least
 from twofold.evaluations._task import Embedded
 
 
@@ -28,6 +29,14 @@ class Mlp:
 
     networks: int = 3
     images: int | None = 10_000
+
+    def __post_init__(self) -> None:
+        """Refuses to fit nothing.
+
+        Raises:
+            UsageError: If a number is not above 0.
+        """
+        at_least(1, self, "networks", "images")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Scores of the classifiers."""

@@ -14,6 +14,7 @@ from twofold.core.source import Images
 from twofold.evaluations._changes import changes
 from twofold.evaluations._head import fit_mlp
 from twofold.evaluations._look import Look
+from twofold.evaluations._options import at_least
 from twofold.evaluations._task import Embedded, channels_of, some_of
 from twofold.metrics.intervals import wilson
 from twofold.views.counter import Counter
@@ -58,6 +59,14 @@ class Probes:
     needs_labels: ClassVar[bool] = False
 
     images: int = 5000
+
+    def __post_init__(self) -> None:
+        """Refuses what cannot be told apart.
+
+        Raises:
+            UsageError: If there are not two images.
+        """
+        at_least(2, self, "images")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """A figure of each question and space; gray images are not asked for their colour."""

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from twofold.core.errors import TwofoldError
 from twofold.core.evaluation import Score
+from twofold.evaluations._options import at_least
 from twofold.evaluations._scores import FOUND
 from twofold.evaluations._task import Embedded
 from twofold.metrics.intervals import Estimate, mean_share, wilson
@@ -37,6 +38,14 @@ class Retrieval:
 
     ranks: tuple[int, ...] = (1, 5, 10)
     queries: int = 10_000
+
+    def __post_init__(self) -> None:
+        """Refuses to look for nothing.
+
+        Raises:
+            UsageError: If a number is not above 0.
+        """
+        at_least(1, self, "ranks", "queries")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Recall for each k, mAP and R-precision."""

@@ -72,8 +72,11 @@ def _write(state: dict[str, Tensor], path: Path, metadata: dict[str, str] | None
     from safetensors.torch import save_file
 
     with write_aside(path) as aside:
+        aside.touch()
+        mode = aside.stat().st_mode  # as any file here; safetensors makes one that nobody else may read
         try:
             save_file(state, aside, metadata)
+            aside.chmod(mode)
         except SafetensorError as error:
             refused = re.search(r"os error (\d+)", str(error))
             if refused is None:

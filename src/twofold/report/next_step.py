@@ -20,12 +20,16 @@ class NextStep(NamedTuple):
 def next_step(record: Record, answer: Answer) -> NextStep:
     """Use what helped, judge what was not judged, train longer what did not help yet."""
     run, data = str(record.folder), _data(record)
+    labelled, labels = bool(record.said("data", "classes")), _labels(record)
     if answer == "yes":
-        why = "Make a classifier from it with whatever labels there are (a CSV file of path and label)."
-        return NextStep(why, _typed("fit", run, "--data", data, "--labels", "labels.csv"))
+        what = "the labels" if labelled else "whatever labels there are (a CSV file of path and label)"
+        return NextStep(
+            f"Make a classifier from it with {what}.", _typed("fit", run, "--data", data, *labels)
+        )
     if answer == "untested":
-        why = "Label a few images (a CSV file of path and label) and find out what the encoder is worth."
-        return NextStep(why, _typed("evaluate", run, "--data", data, "--labels", "labels.csv"))
+        judge = "Find" if labelled else "Label a few images (a CSV file of path and label) and find"
+        why = f"{judge} out what the encoder is worth."
+        return NextStep(why, _typed("evaluate", run, "--data", data, *labels))
     why = "Train longer: short trainings on small data often end before they overtake raw pixels."
     return NextStep(why, _typed(*_training(record, data), *_twice_as_long(record)))
 
@@ -33,6 +37,14 @@ def next_step(record: Record, answer: Answer) -> NextStep:
 def _data(record: Record) -> str:
     """What the user called the data."""
     return str(record.said("data", "open", "data") or record.said("data", "name") or "DATA")
+
+
+def _labels(record: Record) -> list[str]:
+    """The labels that the data was opened with; where it has none, those that are still to be written."""
+    if not record.said("data", "classes"):
+        return ["--labels", "labels.csv"]
+    opened = str(record.said("data", "open", "labels") or "auto")
+    return [] if opened == "auto" else ["--labels", opened]
 
 
 def _training(record: Record, data: str) -> list[str]:
