@@ -47,6 +47,27 @@ def test_the_score_is_of_the_images_judged_last_and_of_most_neighbours(tmp_path:
     assert capsys.readouterr().out.splitlines()[-1].split()[-2:] == ["40.0", "-"]
 
 
+def test_the_run_is_told_by_its_own_data_where_it_was_judged_on_them_and_else_the_data_are_named(
+    tmp_path: Path, capsys
+) -> None:
+    def measured(value: float, data: str) -> dict[str, object]:
+        figures = {"value": value, "low": value, "high": value}
+        protocol = {"data": data, "fingerprint": f"of {data}", "k": 200}
+        return {"subject": "run", "evaluation": "knn", "metric": "accuracy", "protocol": protocol, **figures}
+
+    data = {"name": "cats", "fingerprint": "of cats"}
+    spec = {"method": {"name": "byol"}, "data": data, "epochs": 2.0, "steps": 9}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "spec.json").write_text(json.dumps(spec))
+    for scores, told in (
+        ([measured(0.9, "cats"), measured(0.3, "birds")], ["90.0", "-"]),
+        ([measured(0.3, "birds")], ["30.0", "on", "birds", "-"]),
+    ):
+        (tmp_path / "run" / "scores.json").write_text(json.dumps(scores))
+        assert main(["runs", str(tmp_path)]) == 0
+        assert capsys.readouterr().out.splitlines()[-1].split()[5:] == told
+
+
 @pytest.mark.parametrize("words", [["evaluate", "RUN"], ["pretrain", "--resume", "RUN"]])
 def test_a_damaged_spec_is_told_in_one_line(words: list[str], tmp_path: Path, capsys) -> None:
     (tmp_path / "spec.json").write_text("{")

@@ -1,6 +1,7 @@
 """``twofold evaluate`` from the command line to ``scores.json``."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -100,6 +101,18 @@ def test_a_run_is_judged_on_its_own_data_beside_its_floors(run, capsys):
     assert (run / "report.html").is_file()
 
 
+def test_val_can_be_judged_on_while_test_is_left_alone(photos, tmp_path, capsys):
+    shutil.copytree(photos, tmp_path / "photos")
+    shutil.copytree(photos / "test" / "dark", tmp_path / "photos" / "val" / "dark")
+    shutil.copytree(photos / "train" / "light", tmp_path / "photos" / "val" / "light")
+    words = ["evaluate", "pixels", "--data", str(tmp_path / "photos"), "--evaluations", "knn"]
+    assert main([*words, "--judge-on", "val"]) == 0
+    said = capsys.readouterr().out
+    assert "fitted on train, judged on val; 40 images to fit on, 30 judged" in said
+    assert main(words) == 0
+    assert "fitted on train, judged on test; 40 images to fit on, 20 judged" in capsys.readouterr().out
+
+
 def test_pixels_alone_need_data_and_leave_nothing_behind(photos, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", "pixels", "--data", str(photos), "--evaluations", "knn"]) == 0
@@ -115,6 +128,7 @@ def test_pixels_alone_need_data_and_leave_nothing_behind(photos, capsys, tmp_pat
         (["pixels", "--data", "PHOTOS", "--evaluations", "lineal"], 2, "did you mean 'linear'"),
         (["pixels", "--data", "PHOTOS", "--metric", "auc"], 2, "accuracy or macro_f1"),
         (["pixels", "--data", "PHOTOS", "--seed", "-1"], 2, "--seed -1"),
+        (["pixels", "--data", "PHOTOS", "--judge-on", "vall"], 2, "--judge-on vall: it has to be"),
         (["pixels", "--data", "PHOTOS", "--out", __file__], 2, "it is a file; name a folder"),
         (["pixels", "--data", "PHOTOS", "--labels", "none"], 1, "no labels"),
         (["pixels", "--data", "PHOTOS", "--knn.neighbours", "[3,0]"], 2, "knn: neighbours 0"),

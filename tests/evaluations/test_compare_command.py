@@ -2,9 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from twofold.cli import main
+from twofold.cli.compare import _comparable
+from twofold.core.evaluation import Score
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +68,34 @@ def test_few_labels_are_compared_on_the_same_draws(photos, capsys):
     assert said.count("1 - 2") == 2
 
 
+def test_columns_that_are_left_out_are_named():
+    """Also where others of the same protocol stay."""
+
+    def figure(subject, to, per_image=None):
+        return Score(
+            subject, "transfer", "score", 0.5, 0.4, 0.6, {"to": to, "arm": "linear"}, True, per_image
+        )
+
+    scores = [one for name in "ab" for one in (figure(name, "cats", np.ones(4)), figure(name, "pets"))]
+    told, notes = _comparable(scores)
+    assert {score.protocol["to"] for score in told} == {"cats"}
+    assert notes == ["Transfer, to pets: not compared, for want of a figure of each image"]
+
+
+def test_who_chooses_is_kept_from_the_test_images(photos, capsys):
+    words = ["compare", "pixels", "random:resnet18_w4", "--data", str(photos), "--evaluations", "knn"]
+    looked = "these are images of test: to choose by, take --judge-on val"
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "judged on test" in said
+    assert looked in said
+    assert main([*words, "--judge-on", "val"]) == 0
+    said = capsys.readouterr().out
+    assert "judged on the held-out fifth" in said
+    assert "32 images to fit on, 8 judged" in said
+    assert looked not in said
+
+
 @pytest.mark.parametrize(
     ("words", "status", "told"),
     [
@@ -74,7 +105,7 @@ def test_few_labels_are_compared_on_the_same_draws(photos, capsys):
         (
             ["pixels", "random:resnet18_w4", "--evaluations", "clusters"],
             1,
-            "clusters cannot be compared",
+            "Clusters, NMI; Clusters, ARI; Clusters, purity: not compared",
         ),
     ],
 )

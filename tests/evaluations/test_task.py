@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from twofold.core.errors import TwofoldError
+from twofold.core.errors import TwofoldError, UsageError
 from twofold.evaluations._task import make_task, some_of
 
 THREE = np.arange(30) % 3
@@ -56,10 +56,23 @@ def test_groups_reach_whatever_is_selected_on_the_images_to_fit_on(source, split
     """Also where a test split stands ready: the fifth to select on is taken from the fitted images."""
     made = make_task(source(**dict.fromkeys(splits, THREE)), group_by=r"^(\d)")
     assert made.groups == tuple(path[0] for path in made.fit.paths)
-    assert made.protocol["group_by"] == r"^(\d)"
+    assert "groups by '^(\\d)' kept whole" in made.selected_on
     plain = make_task(source(**dict.fromkeys(splits, THREE)))
     assert plain.groups is None
-    assert "group_by" not in plain.protocol
+    assert "groups" not in plain.selected_on
+
+
+def test_groups_that_splits_part_are_noted_and_not_recorded_as_kept_whole(source):
+    data = source(train=THREE, test=np.arange(12) % 3)
+    parted = make_task(data, group_by=r"^(\d+)")
+    assert parted.notes == (
+        "12 of the 12 judged images are of groups that are fitted on, too: "
+        "--group-by moves no image from one split to another",
+    )
+    assert parted.protocol == make_task(data).protocol
+    whole = make_task(source(train=np.arange(300) % 3), group_by=r"^(\d)")
+    assert whole.notes == ()
+    assert "groups by '^(\\d)' kept whole" in whole.protocol["split"]
 
 
 def test_a_class_with_one_image_cannot_be_held_out_and_says_what_to_do(source):
@@ -114,7 +127,54 @@ def test_of_very_few_images_the_only_one_of_a_class_is_not_held_out(source, seed
 def test_what_needs_no_labels_judges_images_whose_labels_do_not_fit(source):
     data = source(train=np.ones(20, int), test=np.ones(5, int))
     made = make_task(data, labelled=False)
-    assert (len(made.fit), len(made.judge), made.classes) == (16, 4, ())
+    assert (len(made.fit), len(made.judge), made.classes) == (20, 5, ())
     assert "no labels were used: all labelled images of toy are of one class, 'bee'" in made.notes[0]
     fitting = source(train=THREE, test=THREE)
     assert make_task(fitting, labelled=False) == make_task(fitting)
+
+
+NONE = np.full(20, -1)
+PRE_TRAINED_ON = (
+    "a run that has learned from these images has seen the judged ones, too: keep a test folder apart"
+)
+
+
+@pytest.mark.parametrize(
+    ("splits", "split", "counts"),
+    [
+        (("train", "unlabelled", "val", "test"), "fitted on train and unlabelled, judged on test", (40, 20)),
+        (("unlabelled", "val"), "fitted on unlabelled, judged on val", (20, 20)),
+        (("val", "test"), "fitted on val, judged on test", (20, 20)),
+        (("test",), "fitted on four fifths of test, judged on the held-out fifth (seed 0)", (16, 4)),
+    ],
+)
+def test_without_labels_what_was_not_pre_trained_on_is_judged(splits, split, counts, source):
+    made = make_task(source((), **dict.fromkeys(splits, NONE)), labelled=False)
+    assert made.protocol["split"] == split
+    assert (len(made.fit), len(made.judge)) == counts
+    assert made.notes == ("the images have no labels",)
+
+
+def test_without_labels_or_any_other_split_a_note_tells_what_was_pre_trained_on(source):
+    made = make_task(source((), train=NONE, unlabelled=NONE), labelled=False)
+    assert (len(made.fit), len(made.judge)) == (32, 8)
+    assert made.notes == ("the images have no labels", PRE_TRAINED_ON)
+
+
+def test_without_labels_groups_are_kept_whole_too(source):
+    made = make_task(source((), train=NONE), labelled=False, group_by=r"^(\d)")
+    assert not {path[0] for path in made.fit.paths} & {path[0] for path in made.judge.paths}
+    assert "groups by '^(\\d)' kept whole" in made.protocol["split"]
+
+
+@pytest.mark.parametrize("labels", [THREE, NONE])
+def test_test_can_be_left_alone(labels, source):
+    about = {"labelled": bool((labels >= 0).all()), "judge_on": "val"}
+    whole = make_task(source(train=labels, val=labels, test=labels), **about)
+    assert whole.protocol["split"] == "fitted on train, judged on val"
+    assert len(whole.judge) == len(labels)
+    fifth = make_task(source(train=labels, test=labels), **about)
+    assert "judged on the held-out fifth" in fifth.protocol["split"]
+    assert len(fifth.fit) + len(fifth.judge) == len(labels)
+    with pytest.raises(UsageError, match=r"--judge-on val: toy has no (labels|images) outside of test"):
+        make_task(source(test=labels), **about)

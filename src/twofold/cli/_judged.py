@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from twofold.cli._reading import add_reading, as_typed_or_trained, runs_among
 from twofold.core.errors import TwofoldError, UsageError
@@ -24,6 +24,12 @@ def add_judged(parser: "ArgumentParser") -> None:
     parser.add_argument("subjects", nargs="+", type=str, help=_KINDS)
     parser.add_argument("--data", type=str, help="images; by default what the runs were trained on")
     parser.add_argument("--labels", type=str, help="auto, folders or FILE.csv of path,label")
+    parser.add_argument(
+        "--judge-on",
+        type=Literal["test", "val"],
+        default="test",
+        help="val: leave test alone, as while choosing; without a val, a fifth of train is held out",
+    )
     parser.add_argument(
         "--group-by",
         type=str,
@@ -69,7 +75,12 @@ def _task_of(
     labelled = any(map(needs_labels, evaluations))
     try:
         return source, make_task(
-            source, group_by=args.group_by, table=table, seed=args.seed, labelled=labelled
+            source,
+            judge_on=args.judge_on,
+            group_by=args.group_by,
+            table=table,
+            seed=args.seed,
+            labelled=labelled,
         )
     except TwofoldError as error:
         without = [e for e in evaluations if not needs_labels(e)]

@@ -79,17 +79,35 @@ def _print(judgement: "Judgement", margin: float | None) -> None:
 
 
 def _comparable(scores: Sequence["Score"]) -> tuple[list["Score"], list[str]]:
-    """The figures that are known of every image; which protocols have none, and which draw labels."""
+    """The figures that are known of every image; which columns have none, and what has to be known."""
+    from twofold.report.grid import grid
     from twofold.report.shown import shown
 
     told = [score for score in shown(scores) if score.per_image is not None]
-    without = {score.evaluation for score in scores} - {score.evaluation for score in told}
-    lacking = [f"{name} cannot be compared: it tells no figure of each image" for name in sorted(without)]
+    table = grid(shown(scores))
+    without = [
+        column.title
+        for position, column in enumerate(table.columns)
+        if any(score and score.per_image is None for score in (row.scores[position] for row in table.rows))
+    ]
+    lacking = [f"{'; '.join(without)}: not compared, for want of a figure of each image"] if without else []
     if not told:
-        raise TwofoldError("; ".join(lacking) or "none of the protocols can judge any of these")
+        raise TwofoldError("".join(lacking) or "none of the protocols can judge any of these")
     drawn = {score.evaluation: score.protocol["draws"] for score in told if "draws" in score.protocol}
     same = [f"{name}: on the same {n} draws of labels; others may differ" for name, n in drawn.items()]
-    return told, [*lacking, *same]
+    return told, [*lacking, *same, *_looked_at_test(told)]
+
+
+def _looked_at_test(scores: Sequence["Score"]) -> list[str]:
+    from twofold.report.grid import TO
+
+    looked = any(
+        s.protocol.get("split", "").endswith("judged on test") for s in scores if TO not in s.protocol
+    )
+    choosing = (
+        "these are images of test: to choose by, take --judge-on val, and look at test once, at the end"
+    )
+    return [choosing] if looked else []
 
 
 def _ways(scores: Sequence["Score"], judgement: "Judgement") -> dict["Column", list["Side"]]:

@@ -57,7 +57,11 @@ def _row(folder: "RunFolder") -> tuple[str, ...]:
     from twofold.core.evaluation import Score
     from twofold.report.verdict import latest
 
-    spec, table = folder.spec, latest([Score(**score) for score in folder.scores()])
+    spec, scores = folder.spec, [Score(**score) for score in folder.scores()]
+    own = spec["data"].get("fingerprint")
+    table = latest([score for score in scores if score.protocol.get("fingerprint") == own])
+    if not table.rows:
+        table = latest(scores)
     log = list(folder.log())
     done = log[-1]["step"] if log else 0
     finished = (folder.path / "encoder.safetensors").is_file() and done >= spec["steps"]
@@ -70,17 +74,21 @@ def _row(folder: "RunFolder") -> tuple[str, ...]:
         spec["data"]["name"],
         f"{spec['epochs']:g}",
         state,
-        _score(table, "knn"),
-        _score(table, "linear"),
+        _score(table, "knn", own),
+        _score(table, "linear", own),
     )
 
 
-def _score(table: "Grid", evaluation: str) -> str:
-    """The figure that the report speaks of."""
+def _score(table: "Grid", evaluation: str, own: str | None) -> str:
+    """The figure that the report speaks of, with the name of the data where they are not the run's own."""
     found = [
-        score.value
+        score
         for row in table.rows
         for column, score in zip(table.columns, row.scores, strict=True)
         if row.role == "trained" and column.evaluation == evaluation and score
     ]
-    return f"{100 * found[0]:.1f}" if found else "-"
+    if not found:
+        return "-"
+    about = found[0].protocol
+    elsewhere = "" if about.get("fingerprint") == own else f" on {about['data']}"
+    return f"{100 * found[0].value:.1f}{elsewhere}"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -12,6 +13,9 @@ from twofold.core.source import Images, Source
 from twofold.data.labels import read_column
 from twofold.data.parts import Joined, Part
 
+JudgeOn = Literal["test", "val"]
+
+_SPLITS = ("train", "val", "test")
 _HELD_OUT = 1 / 5
 
 
@@ -51,16 +55,25 @@ def has_labels(source: Source) -> bool:
 
 
 def judging_split(
-    source: Source, *, group_by: str | None = None, table: Path | None = None, seed: int = 0
+    source: Source,
+    *,
+    labelled: bool = True,
+    judge_on: JudgeOn = "test",
+    group_by: str | None = None,
+    table: Path | None = None,
+    seed: int = 0,
 ) -> tuple[str, Images, str, Images, str]:
-    """Which labelled images a probe is fitted on and which it is judged on.
+    """Which images a probe is fitted on and which it is judged on.
 
     Fitted on ``train``; judged on ``test`` where it has labels, else ``val``, else a fifth of the images
     that is held out: the same share of each class. Where ``train`` has no labels, ``val`` takes its
     place, then ``test``.
 
     Args:
-        source: With labels.
+        source: The data.
+        labelled: Whether only labelled images take part. Else all do, ``unlabelled`` with ``train``, and
+            labels are withheld.
+        judge_on: ``val`` leaves ``test`` alone, as if it were not there.
         group_by: Keeps images of one group on one side of the held-out fifth: a regular expression
             whose first group, found in the path, names the image's group; or a column of ``table``.
         table: The CSV file of labels.
@@ -70,32 +83,48 @@ def judging_split(
         Name and images to fit on, name and images to judge on, and how they were chosen, in words.
 
     Raises:
-        TwofoldError: If there are no labels, or too few groups.
-        UsageError: If ``group_by`` is neither a column nor a regular expression with a group.
+        TwofoldError: If there are no such images, or too few groups.
+        UsageError: If ``group_by`` is neither a column nor a regular expression with a group, or there is
+            nothing but the ``test`` that is left alone.
     """
-    labelled = {name: part for name, images in source.splits.items() if (part := _labelled(images))}
-    fit = next((name for name in ("train", "val", "test") if name in labelled), None)
-    if fit is None:
+    parts = _labelled_parts(source) if labelled else _all_parts(source)
+    if judge_on == "val" and parts.pop("test", None) is not None and not parts:
+        what = "labels" if labelled else "images"
+        raise UsageError(f"--judge-on val: {source.name} has no {what} outside of test")
+    if not parts:
         raise TwofoldError(
             f"{source.name} has no labels to judge with: put the images into one folder a class, "
             "or give --labels FILE.csv with lines of path,label"
         )
-    judge = next((name for name in ("test", "val") if name in labelled and name != fit), None)
+    fit = next(iter(parts))
+    judge = next((name for name in ("test", "val") if name in parts and name != fit), None)
     if judge is not None:
-        return fit, labelled[fit], judge, labelled[judge], f"fitted on {fit}, judged on {judge}"
-    whole = labelled[fit]
+        return fit, parts[fit], judge, parts[judge], f"fitted on {fit}, judged on {judge}"
+    whole = parts[fit]
     named = None if group_by is None else groups_of(source, group_by, table)
-    assert whole.labels is not None
     groups = None if named is None else [named[path] for path in whole.paths]
-    held = held_out(whole.labels, groups, seed)
-    apart = "stratified by class" if groups is None else f"groups by '{group_by}' kept whole"
+    held = held_out(np.zeros(len(whole), np.int64) if whole.labels is None else whole.labels, groups, seed)
+    apart = f"groups by '{group_by}' kept whole, " if groups else "stratified by class, " if labelled else ""
     return (
         fit,
         Part(whole, np.flatnonzero(~held)),
         f"{fit} (held out)",
         Part(whole, np.flatnonzero(held)),
-        f"fitted on four fifths of {fit}, judged on the held-out fifth ({apart}, seed {seed})",
+        f"fitted on four fifths of {fit}, judged on the held-out fifth ({apart}seed {seed})",
     )
+
+
+def _labelled_parts(source: Source) -> dict[str, Images]:
+    """The labelled images of each split, those to fit on first."""
+    parts = {name: _labelled(source.splits[name]) for name in _SPLITS if name in source.splits}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _all_parts(source: Source) -> dict[str, Images]:
+    """All images without their labels, those to fit on first."""
+    learned = [name for name in ("train", "unlabelled") if name in source.splits]
+    apart: dict[str, Images] = {n: Joined([source.splits[n]]) for n in _SPLITS[1:] if n in source.splits}
+    return {" and ".join(learned): pretraining_images(source), **apart} if learned else apart
 
 
 def held_out(

@@ -1,5 +1,6 @@
 """What is judged on what: the same for every subject."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ from torch import Tensor
 from twofold.core.errors import TwofoldError
 from twofold.core.source import Images, Source
 from twofold.data.parts import Joined, Part
-from twofold.data.splits import groups_of, has_labels, held_out, judging_split, pretraining_images
+from twofold.data.splits import JudgeOn, groups_of, has_labels, held_out, judging_split
 from twofold.evaluations._classes import misfit, notes
 from twofold.evaluations._look import Look
 
@@ -30,6 +31,7 @@ class Task:
         notes: What a reader of the figures has to know.
         groups: Group of each image to fit on, where some belong together: whatever is held out to select on
             takes whole groups.
+        group_by: How groups are told, as the user said it.
         held_out_of_train: Whether the judged images are a part of ``train``, and so of what was learned from.
         validation: Which images to fit on are there to select on; None holds a fifth of them out.
     """
@@ -41,6 +43,7 @@ class Task:
     protocol: dict[str, Any]
     notes: tuple[str, ...] = ()
     groups: tuple[str, ...] | None = None
+    group_by: str | None = None
     held_out_of_train: bool = False
     validation: Bool[np.ndarray, " n"] | None = None
 
@@ -58,7 +61,8 @@ class Task:
         """Which these are, in words."""
         if self.validation is not None:
             return "val"
-        return f"a held-out fifth of the fitted images (seed {self.seed})"
+        kept = "" if self.group_by is None else f"groups by '{self.group_by}' kept whole, "
+        return f"a held-out fifth of the fitted images ({kept}seed {self.seed})"
 
 
 class Embedded(NamedTuple):
@@ -96,6 +100,7 @@ class Embedded(NamedTuple):
 def make_task(
     source: Source,
     *,
+    judge_on: JudgeOn = "test",
     group_by: str | None = None,
     table: Path | None = None,
     seed: int = 0,
@@ -105,40 +110,56 @@ def make_task(
 
     Args:
         source: With labels.
+        judge_on: ``val`` leaves ``test`` alone, as if it were not there.
         group_by: Keeps images of one group on one side wherever some are held out, to judge on or to select
-            on: a regular expression or a column of ``table``.
+            on: a regular expression or a column of ``table``. Where splits part a group, that is noted.
         table: The CSV file of labels.
         seed: Of every draw.
-        labelled: Whether labels are needed. Where they are not, and there are none that fit, four fifths of
-            what is learned from are to fit on, the rest to judge on, and the task has no classes.
+        labelled: Whether labels are needed. Where they are not, and there are none that fit, what is learned
+            from is to fit on, ``test`` or ``val`` to judge on, else a held-out fifth, and the task has no
+            classes.
 
     Raises:
         TwofoldError: If the labels do not fit: none, one class, or classes to judge that cannot be learned.
     """
+    how = {"judge_on": judge_on, "group_by": group_by, "table": table, "seed": seed}
+    task = _plain_task(source, labelled, how)
+    return task if group_by is None else _grouped(task, group_by, groups_of(source, group_by, table))
+
+
+def _plain_task(source: Source, labelled: bool, how: dict[str, Any]) -> Task:
     if not labelled and not has_labels(source):
-        return _without_labels(source, seed, "the images have no labels")
-    fit_name, fit, judge_name, judge, how = judging_split(source, group_by=group_by, table=table, seed=seed)
+        return _without_labels(source, how, "the images have no labels")
+    fit_name, fit, judge_name, judge, split = judging_split(source, **how)
     learned, asked = set(labels_of(fit).tolist()), set(labels_of(judge).tolist())
-    wrong = misfit(source, learned, asked, (fit_name, judge_name), group_by is not None)
+    wrong = misfit(source, learned, asked, (fit_name, judge_name), how["group_by"] is not None)
     if wrong and labelled:
         raise TwofoldError(wrong)
     if wrong:
-        return _without_labels(source, seed, f"no labels were used: {wrong}")
-    protocol = {**about(source, how, fit, judge), **({"group_by": group_by} if group_by else {})}
-    groups = None
-    if group_by is not None:
-        named = groups_of(source, group_by, table)
-        groups = tuple(named[path] for path in fit.paths)
-    told = notes(source, learned, asked, judge_name)
-    return Task(fit, judge, source.classes, seed, protocol, told, groups, judge_name.startswith("train"))
+        return _without_labels(source, how, f"no labels were used: {wrong}")
+    told, held_out_of_train = notes(source, learned, asked, judge_name), judge_name.startswith("train")
+    protocol = about(source, split, fit, judge)
+    return Task(fit, judge, source.classes, how["seed"], protocol, told, held_out_of_train=held_out_of_train)
 
 
-def _without_labels(source: Source, seed: int, why: str) -> Task:
-    images = pretraining_images(source)
-    held = held_out(np.zeros(len(images), np.int64), None, seed)
-    fit, judge = (Part(images, np.flatnonzero(rows)) for rows in (~held, held))
-    how = f"fitted on four fifths of the images, judged on the held-out fifth (seed {seed})"
-    return Task(fit, judge, (), seed, about(source, how, fit, judge), (why,))
+def _without_labels(source: Source, how: dict[str, Any], why: str) -> Task:
+    _, fit, judge_name, judge, split = judging_split(source, labelled=False, **how)
+    seen = "a run that has learned from these images has seen the judged ones, too: keep a test folder apart"
+    told = (why, seen) if judge_name.startswith(("train", "unlabelled")) else (why,)
+    return Task(fit, judge, (), how["seed"], about(source, split, fit, judge), told)
+
+
+def _grouped(task: Task, group_by: str, named: Mapping[str, str]) -> Task:
+    """The task with its groups, and a note where splits, which stay as they are, part some."""
+    groups = tuple(named[path] for path in task.fit.paths)
+    fitted = {*groups}
+    shared = sum(named[path] in fitted for path in task.judge.paths)
+    parted = (
+        f"{shared:,} of the {len(task.judge):,} judged images are of groups that are fitted on, too: "
+        "--group-by moves no image from one split to another"
+    )
+    told = (*task.notes, parted) if shared else task.notes
+    return replace(task, notes=told, groups=groups, group_by=group_by)
 
 
 def about(source: Source, how: str, fit: Images, judge: Images) -> dict[str, Any]:
