@@ -18,12 +18,12 @@ from twofold.data.screen import Screen
 from twofold.evaluations import _scores
 from twofold.evaluations._arm import learns_from_scratch
 from twofold.evaluations._finetune import finetune
-from twofold.evaluations._head import fit_linear, fit_mlp
+from twofold.evaluations._head import fit_linear, fit_mlp, random_head
 from twofold.evaluations._look import Look
 from twofold.evaluations._subjects import Subject
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.evaluations.linear import Linear
-from twofold.nn.class_network import HeadKind, new_head
+from twofold.nn.class_network import HeadKind
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
 
@@ -164,9 +164,7 @@ class _Fitting:
     def _first_head(self, images: Images, h: Float[Tensor, "n d"], strength: float | None) -> nn.Module:
         classes = len(self.source.classes)
         if self.from_scratch:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.wish.seed)
-                return new_head(self.wish.head, self.encoder.width, classes)
+            return random_head(self.wish.head, self.encoder.width, classes, self.wish.seed)
         labels = torch.from_numpy(labels_of(images)).to(h.device)
         if strength is None:
             return fit_mlp(h, labels, classes, self.wish.seed)

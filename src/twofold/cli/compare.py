@@ -83,14 +83,10 @@ def _comparable(scores: Sequence["Score"]) -> tuple[list["Score"], list[str]]:
     from twofold.report.grid import grid
     from twofold.report.shown import shown
 
-    told = [score for score in shown(scores) if score.per_image is not None]
-    table = grid(shown(scores))
-    without = [
-        column.title
-        for position, column in enumerate(table.columns)
-        if any(score and score.per_image is None for score in (row.scores[position] for row in table.rows))
-    ]
-    lacking = [f"{'; '.join(without)}: not compared, for want of a figure of each image"] if without else []
+    figures = shown(scores)
+    told = [score for score in figures if score.per_image is not None]
+    without = "; ".join(c.title for c in grid([s for s in figures if s.per_image is None]).columns)
+    lacking = [f"{without}: not compared, for want of a figure of each image"] if without else []
     if not told:
         raise TwofoldError("".join(lacking) or "none of the protocols can judge any of these")
     drawn = {score.evaluation: score.protocol["draws"] for score in told if "draws" in score.protocol}
@@ -101,13 +97,10 @@ def _comparable(scores: Sequence["Score"]) -> tuple[list["Score"], list[str]]:
 def _looked_at_test(scores: Sequence["Score"]) -> list[str]:
     from twofold.report.grid import TO
 
-    looked = any(
-        s.protocol.get("split", "").endswith("judged on test") for s in scores if TO not in s.protocol
-    )
-    choosing = (
-        "these are images of test: to choose by, take --judge-on val, and look at test once, at the end"
-    )
-    return [choosing] if looked else []
+    splits = {score.protocol.get("split", "") for score in scores if TO not in score.protocol}
+    if not any(split.endswith("judged on test") for split in splits):
+        return []
+    return ["these are images of test: to choose by, take --judge-on val, and look at test once, at the end"]
 
 
 def _ways(scores: Sequence["Score"], judgement: "Judgement") -> dict["Column", list["Side"]]:

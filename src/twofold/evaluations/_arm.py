@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from twofold.core.source import Images
 from twofold.data.parts import Part
 from twofold.evaluations._finetune import BATCH, FEWEST_STEPS, OPTIMIZER, FineTune, finetune
-from twofold.evaluations._head import fit_linear
+from twofold.evaluations._head import fit_linear, random_head
 from twofold.evaluations._task import Embedded, channels_of, labels_of
-from twofold.nn.class_network import ClassNetwork, new_head
+from twofold.nn.class_network import ClassNetwork
 from twofold.nn.encoder import Encoder
 
 
@@ -77,9 +77,7 @@ class Arm:
     def _first_head(self, rows: Int[np.ndarray, " n"]) -> nn.Module:
         task, classes = self.embedded.task, len(self.embedded.task.classes)
         if self.strength is None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(task.seed)
-                return new_head("linear", self.encoder.width, classes)
+            return random_head("linear", self.encoder.width, classes, task.seed)
         features = self.embedded.fit[torch.from_numpy(rows).to(self.embedded.fit.device)]
         labels = torch.from_numpy(labels_of(task.fit)[rows]).to(features.device)
         return fit_linear(features, labels, classes, self.strength)

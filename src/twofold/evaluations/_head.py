@@ -10,11 +10,25 @@ from twofold.core.precision import full_precision
 from twofold.evaluations._lbfgs import minimise
 from twofold.evaluations._logistic import LogisticRegression
 from twofold.evaluations._standardise import standardised
-from twofold.nn.class_network import new_head
+from twofold.nn.class_network import HeadKind, new_head
 
 _MOST_STEPS = 200
 _TOLERANCE = 1e-5
 """Decrease of the loss that is not worth another step."""
+
+
+def random_head(kind: HeadKind, width: int, classes: int, seed: int) -> nn.Sequential:
+    """What a network that is trained from scratch begins with: the same for the same seed.
+
+    Args:
+        kind: ``linear`` or ``mlp``.
+        width: Length of ``h``.
+        classes: Number of classes.
+        seed: Of the weights; torch's own random state stays as it is.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return new_head(kind, width, classes)
 
 
 def fit_linear(
