@@ -12,7 +12,8 @@ With ``--until 50 60``, the loops of lightly, with and without help, and of Twof
 encoder reaches the last of these k-NN accuracies on ``val`` (k = 200, looked at after every epoch, the clock
 stopped meanwhile).
 
-The record is ``docs/results/end_to_end.json``; ``python benchmarks/results.py`` makes a page of it.
+The record of every kind of machine is in ``docs/results/end_to_end.json``; ``python benchmarks/results.py``
+makes a page of it.
 """
 
 import argparse
@@ -22,13 +23,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from record import KEPT, ROOT, commit, machine
+from record import ROOT, commit, keep_here, machine
 
-OUT = KEPT / "end_to_end.json"
 SETTINGS = ["--encoder", "resnet18_w16", "--view-size", "32", "--batch-size", "256"]
 LEARNING = ["--recipe", "C_CIFAR", "--lr", "0.3", "--weight-decay", "0.0005", "--temperature", "0.2"]
 LEARNING += ["--optimizer", "sgd", "--hidden", "512", "--dim", "128", "--seed", "0"]
@@ -46,7 +47,7 @@ def main() -> None:
     record: dict[str, Any] = {
         "command": f"python benchmarks/end_to_end.py {wanted.data.name} "
         + f"--rounds {wanted.rounds} --seconds {wanted.seconds:g}"
-        + (f" --until {' '.join(f'{share:g}' for share in wanted.until)}" if wanted.until else ""),
+        + told_until(wanted),
         "commit": commit("src", "benchmarks"),
         "machine": machine(),
         "settings": " ".join(SETTINGS + LEARNING),
@@ -76,10 +77,11 @@ def main() -> None:
         record["rounds"] = rounds
         for name, paces in rounds.items():
             print(f"{name:32} {median(paces):7.1f} images/s  {median(paces) / median(rounds['lightly']):.2f}")
-        OUT.write_text(json.dumps(record, indent=1) + "\n")
+        keep_here("end_to_end", record)
         if wanted.until:
-            record["reached"] = reached(images, wanted, record["workers"])
-            OUT.write_text(json.dumps(record, indent=1) + "\n")
+            for row in reached(images, wanted, record["workers"]):
+                record["reached"].append(row)
+                keep_here("end_to_end", record)
 
 
 def arguments() -> argparse.Namespace:
@@ -93,6 +95,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=60, help="minutes of training at most, for --until")
     parser.add_argument("--epochs", type=int, default=30, help="length of the schedule, for --until")
     return parser.parse_args()
+
+
+def told_until(wanted: argparse.Namespace) -> str:
+    if not wanted.until:
+        return ""
+    shares = " ".join(f"{share:g}" for share in wanted.until)
+    return f" --until {shares} --limit {wanted.limit:g} --epochs {wanted.epochs}"
 
 
 def best_workers(images: Path, seconds: float) -> int:
@@ -120,18 +129,17 @@ def own_pace(images: Path, options: list[str], runs: Path, seconds: float, turn:
     return median(paces[len(paces) // 5 :])
 
 
-def reached(images: Path, wanted: argparse.Namespace, workers: int) -> list[dict[str, Any]]:
+def reached(images: Path, wanted: argparse.Namespace, workers: int) -> Iterator[dict[str, Any]]:
     """Minutes and epochs that each loop needs for the accuracies; a row an epoch in ``looks``."""
-    rows = []
     common = ["--until", str(max(wanted.until)), "--limit", str(wanted.limit), "--epochs", str(wanted.epochs)]
     peers = {name: ["--workers", str(workers), *options] for name, options in PEERS.items()}
     for name, options in {"twofold": [*SETTINGS, *LEARNING], **peers}.items():
         script = "lightly_loop.py" if name in PEERS else "twofold_loop.py"
         words = [sys.executable, str(SPEED / script), str(images), *common, *options]
         answer = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
-        rows.append({"arm": name, **json.loads(answer.splitlines()[-1])})
-        print(rows[-1], flush=True)
-    return rows
+        row = {"arm": name, **json.loads(answer.splitlines()[-1])}
+        print(row, flush=True)
+        yield row
 
 
 if __name__ == "__main__":

@@ -72,6 +72,12 @@ def keep(name: str, found: Any) -> None:
     (KEPT / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
+def keep_here(name: str, record: dict[str, Any]) -> None:
+    """Writes a record in the place of the one that this kind of machine has, beside those of others."""
+    here = record["machine"]["processor"]
+    keep(name, [*(other for other in load(name) if other["machine"]["processor"] != here), record])
+
+
 def cores() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0))

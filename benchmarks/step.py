@@ -19,7 +19,7 @@ import argparse
 from statistics import median
 from typing import Any
 
-from record import commit, cores, keep, machine
+from record import commit, cores, keep_here, machine
 from step_speed.arms import ARMS
 from step_speed.process import Team, alone
 
@@ -38,10 +38,10 @@ def main() -> None:
     print(f"largest bf16 product: {record['peak'] / 1e12:.2f} TFLOP/s", flush=True)
     for rows in wanted.rows:
         record["nt_xent"] += nt_xent_of(rows, wanted.rounds)
-        keep("step", record)
+        keep_here("step", record)
     for encoder in wanted.encoders:
         record["steps"] += steps_of(encoder, wanted)
-        keep("step", record)
+        keep_here("step", record)
 
 
 def arguments() -> argparse.Namespace:

@@ -6,9 +6,13 @@ from typing import Any
 from sections.tables import machine_in_words, table
 
 
-def section(record: dict[str, Any]) -> str:
-    """Pre-training from files, beside lightly."""
-    lines = ["## From JPEG files to moved weights", "", f"`{record['command']}`; commit {record['commit']}."]
+def section(records: list[dict[str, Any]]) -> str:
+    """Pre-training from files, beside lightly, on every kind of machine."""
+    return "\n".join(["## From JPEG files to moved weights", "", *map(_on_a_machine, records)])
+
+
+def _on_a_machine(record: dict[str, Any]) -> str:
+    lines = [f"`{record['command']}`; commit {record['commit']}."]
     lines += [machine_in_words(record["machine"]), ""]
     lines += ["SimCLR with the same encoder, batch, recipe, head and optimiser in every loop:"]
     lines += [

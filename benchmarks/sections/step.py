@@ -5,9 +5,13 @@ from typing import Any
 from sections.tables import machine_in_words, table
 
 
-def section(record: dict[str, Any]) -> str:
-    """Encoder steps and NT-Xent."""
-    lines = ["## A training step", "", f"`{record['command']}`; commit {record['commit']}."]
+def section(records: list[dict[str, Any]]) -> str:
+    """Encoder steps and NT-Xent, on every kind of machine."""
+    return "\n".join(["## A training step", "", *map(_on_a_machine, records)])
+
+
+def _on_a_machine(record: dict[str, Any]) -> str:
+    lines = [f"`{record['command']}`; commit {record['commit']}."]
     lines += [machine_in_words(record["machine"]), ""]
     lines += [
         f"Forward, backward and SGD on {record['batch']} images of 32 pixels; medians of rounds in which the"
