@@ -5,8 +5,9 @@
 
 SimCLR with the same encoder, batch, recipe, head, temperature, optimiser and schedule: the loop of lightly's
 documented PyTorch example; the same loop helped with bf16 and channels-last, so that the share of each cause
-is known; and ``twofold pretrain``, as it is, with ``--devices 2``, and with ``--compile`` too. They take
-turns in rounds; what counts is the median over the rounds of the pace after warm-up, in images, not views.
+is known; and ``twofold pretrain``, as it is and with ``--compile``, in one process and with ``--devices 2``.
+They take turns in rounds; what counts is the median over the rounds of the pace after warm-up, in images, not
+views.
 
 With ``--until 50 60``, the loops of lightly, with and without help, and of Twofold are then trained until the
 encoder reaches the last of these k-NN accuracies on ``val`` (k = 200, looked at after every epoch, the clock
@@ -35,6 +36,7 @@ LEARNING = ["--recipe", "C_CIFAR", "--lr", "0.3", "--weight-decay", "0.0005", "-
 LEARNING += ["--optimizer", "sgd", "--hidden", "512", "--dim", "128", "--seed", "0"]
 OURS = {
     "twofold": [],
+    "twofold --compile": ["--compile"],
     "twofold --devices 2": ["--devices", "2"],
     "twofold --devices 2 --compile": ["--devices", "2", "--compile"],
 }
