@@ -187,9 +187,9 @@ RANDAUGMENT = {
 
 
 def level_of(name, amount):
-    """The level that gave an amount."""
+    """The level that gave an amount, or a little more where it was rounded down."""
     parts = {"posterize": 4, "solarize": 256 / 255, "solarize_add": 110 / 255}
-    return amount / parts[name] if name in parts else (amount - 0.1) / 1.8
+    return amount / parts[name] + 1e-9 if name in parts else (amount - 0.1) / 1.8
 
 
 def randaugment(colours, drawn):
@@ -199,7 +199,7 @@ def randaugment(colours, drawn):
         if kind < 0:
             continue
         if KINDS[kind] in RANDAUGMENT:
-            level = level_of(KINDS[kind], amount) + 1e-9
+            level = level_of(KINDS[kind], amount)
             colours = RANDAUGMENT[KINDS[kind]](colours, level)
         else:
             colours = warp(colours, step, "bicubic" if cubic else "bilinear")
@@ -241,6 +241,7 @@ TWINS = {
     "ColourSpace": converted,
     "Patches": lambda o, c, d: patches(c, d["place"], o.pixels(len(c)).side),
     "RandAugment": lambda o, c, d: randaugment(c, d),
+    "AutoAugment": lambda o, c, d: randaugment(c, d),
     "Rotate": warped,
     "Shear": warped,
     "Translate": warped,

@@ -6,6 +6,8 @@ import pytest
 
 from twofold.core.errors import UsageError
 from twofold.core.recipe import Crop, Recipe
+from twofold.methods.supcon import SupCon
+from twofold.views.ops.autoaugment import AutoAugment
 from twofold.views.ops.blur import Blur
 from twofold.views.ops.channels import Channels
 from twofold.views.ops.colour import Gray
@@ -18,6 +20,7 @@ from twofold.views.ops.randaugment import RandAugment
 from twofold.views.ops.solarize import Solarize
 from twofold.views.pretext_recipes import CMC, CPC, JIGSAW, PIRL, ROTATION, can, ibot, jigsaw_branch
 from twofold.views.recipes import (
+    AUTOAUGMENT,
     C_CIFAR,
     A,
     B,
@@ -98,6 +101,12 @@ def test_multi_crop_of_multi_crop_keeps_none_of_its_locals():
     assert again.views == multi_crop(D, local_count=2).views
     assert again.name == "globals of D+6 local+2 local"
     assert sizes(once, [(1.0, (0.2, 1.0), 4)]).views == sizes(D, [(1.0, (0.2, 1.0), 4)]).views
+
+
+def test_supcon_has_autoaugment_and_no_other_change_of_colours():
+    assert SupCon.views == AUTOAUGMENT and "recipe" not in SupCon.presets["imagenet"]
+    assert [type(o).__name__ for o in AUTOAUGMENT.expanded[1].operations] == ["Flip", "AutoAugment"]
+    assert found(AUTOAUGMENT, AutoAugment) == [AutoAugment("imagenet", p=1.0)] * 2
 
 
 def test_infomin_has_randaugment_before_gray():

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 
 from twofold.core.recipe import Crop, Operation, Recipe, ViewSpec
+from twofold.views.ops.autoaugment import AutoAugment
 from twofold.views.ops.blur import Blur
 from twofold.views.ops.colour import Gray
 from twofold.views.ops.flips import Flip
@@ -222,6 +223,9 @@ D_SYMMETRIC = pair(
 
 E = pair("E", Crop(scale=(0.2, 1.0)), Jitter(0.8, 0.8, 0.8, 0.2), Blur(), RandAugment(), Gray())
 """InfoMin (2005.10243), without its jigsaw branch."""
+
+AUTOAUGMENT = pair("AutoAugment", Crop(scale=(0.08, 1.0)), AutoAugment())
+"""SupCon on ImageNet (2004.11362), where it did best."""
 
 W_MSE = pair("W-MSE", Crop(scale=(0.2, 1.0)), Jitter(0.4, 0.4, 0.4, 0.1), Gray(p=0.1))
 """W-MSE (2007.06346)."""

@@ -25,7 +25,7 @@ from views import reference_ops
 SIDE, COUNT = 16, 12
 ITEMS = np.arange(100, 100 + COUNT)
 NEEDED = {"Jitter": (0.8, 0.8, 0.8, 0.2), "AdditiveJitter": (0.8, 0.8, 0.8, 0.2), "Channels": ((2, 0),)}
-THRESHOLDS = {"Posterize", "Equalize", "Solarize", "RandAugment"}
+THRESHOLDS = {"Posterize", "Equalize", "Solarize", "RandAugment", "AutoAugment"}
 
 
 def of(name, **changes):
@@ -35,6 +35,7 @@ def of(name, **changes):
 EVERY = [
     *(of(name) for name in sorted(operations())),
     *(ColourSpace(space) for space in ("hsv", "ycbcr", "ydbdr", "yiq", "yuv")),
+    of("AutoAugment", policy="cifar10"),
     Rotate(90.0, "bicubic"),
     Shear(0.2, 0.3, "bicubic"),
     Translate(interpolation="bicubic"),

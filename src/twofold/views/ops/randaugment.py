@@ -1,8 +1,8 @@
 """RandAugment, as InfoMin uses it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeAlias, cast
 
 import numpy as np
 import torch
@@ -35,6 +35,11 @@ KINDS = (
     "translate_y",
 )
 _MOVING = KINDS.index("rotate")
+
+Turn: TypeAlias = tuple[
+    Int[np.ndarray, " n"], Float[np.ndarray, " n"], Float[np.ndarray, " n"], Bool[np.ndarray, " n"]
+]
+"""Of each image: kind (-1: none), level, level with its direction, and whether a move is bicubic."""
 
 
 @dataclass(frozen=True)
@@ -72,23 +77,15 @@ class RandAugment:
 
     def draw(self, counter: Counter, side: int) -> dict[str, Shaped[np.ndarray, "n ..."]]:
         """``kind`` (-1: none), ``amount``, ``step`` (its move) and ``cubic`` of each of the draws."""
-        turns = [self._turn(counter, side, turn) for turn in range(self.count)]
-        kind, amount, step, cubic = (np.stack(values, axis=1) for values in zip(*turns, strict=True))
-        whole = np.tile(np.eye(3), (len(counter), 1, 1))
-        for turn in range(self.count):
-            square = np.tile(np.eye(3), (len(counter), 1, 1))
-            square[:, :2] = step[:, turn]
-            whole = whole @ square
-        return {"kind": kind, "amount": amount, "step": step, "cubic": cubic, "move": whole[:, :2]}
+        return told([self._turn(counter, turn) for turn in range(self.count)], side)
 
-    def _turn(self, counter: Counter, side: int, turn: int) -> tuple[Shaped[np.ndarray, "n ..."], ...]:
+    def _turn(self, counter: Counter, turn: int) -> Turn:
         kind = counter.below(len(KINDS), "randaugment.kind", turn)
         kind = np.where(counter.uniform("randaugment.share", turn) < self.share, kind, -1)
         level = self.magnitude + self.noise * counter.normal("randaugment.level", turn)
         level = level.clip(0, 10) / 10
         signed = level * counter.sign("randaugment.sign", turn)
-        cubic = counter.uniform("randaugment.cubic", turn) < 0.5
-        return kind, _amounts(kind, level), _steps(kind, signed, side), cubic
+        return kind, level, signed, counter.uniform("randaugment.cubic", turn) < 0.5
 
     def apply(
         self,
@@ -100,23 +97,57 @@ class RandAugment:
         cubic: Bool[Tensor, "n k"],
         move: Float[Tensor, "n 2 3"],
     ) -> Float[Tensor, "n c h w"]:
-        """In each turn, the images of one kind together."""
-        out = images.clone()
-        for turn in range(kind.shape[1]):
-            for name, change in CHANGES.items():
-                rows = (kind[:, turn] == KINDS.index(name)).nonzero()[:, 0]
-                if len(rows):
-                    out[rows] = change(out[rows], amount[rows, turn])
-            for mode, wanted in (("bilinear", False), ("bicubic", True)):
-                rows = ((kind[:, turn] >= _MOVING) & (cubic[:, turn] == wanted)).nonzero()[:, 0]
-                if len(rows):
-                    out[rows] = warp(out[rows], step[rows, turn], cast(Interpolation, mode))
-        return out
+        """See ``in_turns``."""
+        return in_turns(images, kind, amount, step, cubic)
 
 
-def _amounts(kind: Int[np.ndarray, " n"], level: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+def told(turns: Sequence[Turn], side: int) -> dict[str, Shaped[np.ndarray, "n ..."]]:
+    """What the operations of each turn are told, and the move that all of them make together.
+
+    Args:
+        turns: One after the other.
+        side: Of the view in pixels.
+    """
+    kind, level, signed, cubic = (np.stack(values, axis=1) for values in zip(*turns, strict=True))
+    step = _steps(kind, signed, side)
+    square = np.tile(np.eye(3), (*kind.shape, 1, 1))
+    square[..., :2, :] = step
+    whole = np.tile(np.eye(3), (len(kind), 1, 1))
+    for turn in range(len(turns)):
+        whole = whole @ square[:, turn]
+    return {
+        "kind": kind,
+        "amount": _amounts(kind, level),
+        "step": step,
+        "cubic": cubic,
+        "move": whole[:, :2],
+    }
+
+
+def in_turns(
+    images: Float[Tensor, "n c h w"],
+    kind: Int[Tensor, "n k"],
+    amount: Float[Tensor, "n k"],
+    step: Float[Tensor, "n k 2 3"],
+    cubic: Bool[Tensor, "n k"],
+) -> Float[Tensor, "n c h w"]:
+    """Changed by ``k`` operations one after the other; in each turn, the images of one kind together."""
+    out = images.clone()
+    for turn in range(kind.shape[1]):
+        for name, change in CHANGES.items():
+            rows = (kind[:, turn] == KINDS.index(name)).nonzero()[:, 0]
+            if len(rows):
+                out[rows] = change(out[rows], amount[rows, turn])
+        for mode, wanted in (("bilinear", False), ("bicubic", True)):
+            rows = ((kind[:, turn] >= _MOVING) & (cubic[:, turn] == wanted)).nonzero()[:, 0]
+            if len(rows):
+                out[rows] = warp(out[rows], step[rows, turn], cast(Interpolation, mode))
+    return out
+
+
+def _amounts(kind: Int[np.ndarray, "n k"], level: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
     """What each operation is told; 0 where it is told nothing."""
-    amount = np.zeros(len(kind))
+    amount = np.zeros(kind.shape)
     for name, values in (
         ("posterize", np.floor(4 * level)),
         ("solarize", np.floor(256 * level) / 255),
@@ -128,9 +159,9 @@ def _amounts(kind: Int[np.ndarray, " n"], level: Float[np.ndarray, " n"]) -> Flo
 
 
 def _steps(
-    kind: Int[np.ndarray, " n"], signed: Float[np.ndarray, " n"], side: int
-) -> Float[np.ndarray, "n 2 3"]:
-    def only(name: str, largest: float) -> Float[np.ndarray, " n"]:
+    kind: Int[np.ndarray, "n k"], signed: Float[np.ndarray, "n k"], side: int
+) -> Float[np.ndarray, "n k 2 3"]:
+    def only(name: str, largest: float) -> Float[np.ndarray, "n k"]:
         return np.where(kind == KINDS.index(name), largest * signed, 0.0)
 
     return moves(
