@@ -6,9 +6,11 @@ import torch
 from torch import nn
 
 import tiny
+from processes import in_processes
 from twofold.core.batch import Progress
 from twofold.core.method import Method
 from twofold.methods.dino import DINO
+from twofold.nn.drop_path import DropPath
 from twofold.nn.encoder import Encoder
 from twofold.objectives.clustering import swapped_prediction
 from twofold.objectives.distillation import centred_targets
@@ -16,6 +18,12 @@ from twofold.objectives.distillation import centred_targets
 
 def make(**changes: object) -> Method:
     return tiny.make_method("dino", torch.float64, **changes)
+
+
+def transformer(**changes: object) -> DINO:
+    torch.manual_seed(0)
+    small = {"hidden": 32, "dim": 16, "prototypes": 64, **changes}
+    return DINO(lambda: Encoder("vit_tiny_patch16_224", size=32), **small)
 
 
 def test_the_papers_sizes_are_the_defaults() -> None:
@@ -126,11 +134,35 @@ def test_collapse_shows() -> None:
     assert collapsed["divergence"].item() == pytest.approx(0, abs=1e-9)
 
 
+def test_only_the_student_drops_paths_and_the_same_ones_every_time() -> None:
+    assert DINO.presets["imagenet"]["drop_path"] == 0.1
+    method, plain = transformer(drop_path=0.5), transformer()
+    assert any(isinstance(module, DropPath) for module in method.student.modules())
+    assert not any(isinstance(module, DropPath) for module in method.teacher.modules())
+    batch, twin = tiny.make_batch(method), copy.deepcopy(method)
+    now, then = Progress(100, 200, 1, 2), Progress(101, 200, 1, 2)
+    drawn = torch.get_rng_state()
+    loss = method(batch, now).loss
+    assert torch.equal(torch.get_rng_state(), drawn)
+    torch.manual_seed(1)  # a resumed run has drawn other numbers before
+    assert torch.equal(twin(batch, now).loss, loss)
+    assert not torch.equal(twin(batch, then).loss, loss)
+    twin.drop_seed += 1  # of a run with another seed
+    assert not torch.equal(twin(batch, now).loss, loss)
+    assert torch.equal(plain(batch, then).loss, plain(batch, now).loss)
+    assert not torch.equal(plain(batch, now).loss, loss)
+    assert torch.equal(method.eval()(batch, then).loss, plain.eval()(batch, then).loss)
+
+
+def test_several_processes_drop_what_one_does() -> None:
+    parts = in_processes(2, tiny.train, "dino", {"drop_path": 0.5}, 3)
+    whole = tiny.train("dino", {"drop_path": 0.5}, 3)
+    assert not torch.equal(whole["loss"], tiny.train("dino", {}, 3)["loss"])  # branches start at 0
+    tiny.assert_equal_training(parts, whole)
+
+
 def test_a_transformer_learns_from_views_of_two_sizes() -> None:
-    torch.manual_seed(0)
-    method = DINO(
-        lambda: Encoder("vit_tiny_patch16_224", size=32), hidden=32, dim=16, prototypes=64, momentum=0.9
-    )
+    method = transformer(momentum=0.9)
     assert not any(isinstance(m, nn.BatchNorm1d) for m in method.projector)
     batch = tiny.make_batch(method)
     optimizer = torch.optim.AdamW(method.param_groups(), lr=1e-3)
