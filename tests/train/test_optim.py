@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import tiny
+from twofold.core import registry
 from twofold.core.batch import Progress
 from twofold.train.loop import _load
 from twofold.train.optim import OptimizerSpec, make_optimizer, schedule, set_rates
@@ -41,17 +43,17 @@ def test_lars_is_the_published_form(form, trust):
     start = torch.randn(5, dtype=torch.float64)
     gradients = torch.randn(4, 5, dtype=torch.float64)
     rates = [0.1, 0.5, 0.005, 0.05]  # the trust of larc_clip is at most 1 at the third
-    w = nn.Parameter(start.clone())
+    w = nn.Parameter(start.clone()[:, None])
     spec = OptimizerSpec(optimizer=form, lr=1.0, weight_decay=1e-2)
     group = {"params": [w], "trust": trust, "weight_decay_scale": float(trust)}
     optimizer = make_optimizer(spec, [group])
     for gradient, rate in zip(gradients, rates, strict=True):
         optimizer.param_groups[0]["lr"] = rate
         optimizer.param_groups[0]["weight_decay"] = 1e-2 * trust
-        w.grad = gradient.clone()
+        w.grad = gradient.clone()[:, None]
         optimizer.step()
     expected = lars_by_hand(form, start.tolist(), gradients.tolist(), rates, trust=trust)
-    assert w.tolist() == pytest.approx(expected, abs=1e-12)
+    assert w.flatten().tolist() == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("form", ["lars", "lars_out", "larc", "larc_clip"])
@@ -60,17 +62,36 @@ def test_each_tensor_of_a_group_has_a_trust_of_its_own(form):
     starts = [10.0**size * torch.randn(3, dtype=torch.float64) for size in range(3)]
     starts.append(torch.zeros(3, dtype=torch.float64))
     gradients = torch.randn(2, len(starts), 3, dtype=torch.float64)
-    weights, without = [nn.Parameter(start.clone()) for start in starts], nn.Parameter(torch.ones(2))
+    weights, without = [nn.Parameter(start.clone()[None]) for start in starts], nn.Parameter(torch.ones(2))
     spec = OptimizerSpec(optimizer=form, lr=0.5, weight_decay=1e-2)
     optimizer = make_optimizer(spec, [{"params": [weights[0], without, *weights[1:]]}])
     for gradient in gradients:
         for w, own in zip(weights, gradient, strict=True):
-            w.grad = own.clone()
+            w.grad = own.clone()[None]
         optimizer.step()
     for w, start, own in zip(weights, starts, gradients.unbind(1), strict=True):
         expected = lars_by_hand(form, start.tolist(), own.tolist(), [0.5, 0.5])
-        assert w.tolist() == pytest.approx(expected, rel=1e-12)
+        assert w[0].tolist() == pytest.approx(expected, rel=1e-12)
     assert without.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("name", ["swav", "deepcluster_v2", "byol"])
+def test_biases_and_norms_are_neither_decayed_nor_scaled_in_published_cifar_10_settings(name):
+    """Though the first two decay and scale everything on ImageNet."""
+    spec = OptimizerSpec(optimizer="larc_clip", lr=0.4, weight_decay=0.1)
+    assert registry.find("methods", name).presets["cifar10"]["optimizer"] == spec.optimizer
+    method = tiny.make_method(name, torch.float64)
+    optimizer = make_optimizer(spec, method.param_groups())
+    set_rates(optimizer, spec, Progress(5, 10, 0, 1))
+    rate = optimizer.param_groups[0]["lr"]
+    before = {key: p.clone() for key, p in method.named_parameters() if p.requires_grad}
+    for p in method.parameters():
+        p.grad = torch.ones_like(p) if p.requires_grad else None
+    optimizer.step()
+    for key, p in method.named_parameters():
+        if key in before:
+            plainly = torch.allclose(p, before[key] - rate)
+            assert plainly is (p.ndim <= 1), key
 
 
 class Calls(TorchDispatchMode):

@@ -64,6 +64,7 @@ class DeepClusterV2(Method):
 
     views = recipes.multi_crop(recipes.C)
     clusters: Clusters
+    revision: ClassVar[int] = 2
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "larc",
@@ -76,7 +77,6 @@ class DeepClusterV2(Method):
             "batch_size": 4096,
             "epochs": 800,
         },
-        # published with biases and norms neither decayed nor scaled by LARC's trust
         "cifar10": {
             "recipe": recipes.C,
             "encoder": "resnet18",

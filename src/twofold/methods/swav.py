@@ -56,6 +56,7 @@ class SwAV(Method):
 
     views = recipes.multi_crop(recipes.C)
     queue: Queue | None
+    revision: ClassVar[int] = 2
     fed_by: ClassVar = {"prototypes": "projector"}
     presets: ClassVar = {
         "imagenet": {
@@ -68,7 +69,6 @@ class SwAV(Method):
             "batch_size": 4096,
             "epochs": 400,
         },
-        # published with biases and norms neither decayed nor scaled by LARC's trust
         "cifar10": {
             "frozen_steps": 2 * 195,
             "queue": 3840,

@@ -22,7 +22,8 @@ class OptimizerSpec:
     Args:
         optimizer: ``nesterov`` is ``sgd`` that looks ahead by its momentum; ``lars`` keeps the rate inside
             the momentum (SimCLR); ``lars_out`` multiplies it in last (BYOL, Barlow Twins, VICReg, MoCo v3);
-            ``larc`` is SwAV's; ``larc_clip`` never lets a layer's rate exceed ``lr``.
+            ``larc`` is SwAV's; ``larc_clip`` never lets a layer's rate exceed ``lr``, and neither decays nor
+            scales biases and norms.
         lr: Highest learning rate, used as it is: not scaled by the batch.
         weight_decay: Decoupled for ``adamw``, added to the gradient otherwise.
         momentum: Of ``sgd``, ``nesterov`` and LARS.
@@ -109,7 +110,8 @@ class Lars(torch.optim.Optimizer):
 
     ``larc`` (SwAV) is ``lars_out`` with ``r = eta |w| / (|grad| + wd |w|)``. ``larc_clip`` (CIFAR-10, apex's
     default) is ``larc`` with ``r = min(r / lr, 1)`` and an ``eta`` of 0.02 instead of 0.001: the rate of a
-    layer is ``eta |w| / (|grad| + wd |w|)``, but at most ``lr``.
+    layer is ``eta |w| / (|grad| + wd |w|)``, but at most ``lr``. Its published settings are for biases and
+    norms without trust and decay: parameters of at most one dimension have none, whatever their group.
 
     Reference:
         You, Gitman, Ginsburg: Large Batch Training of Convolutional Networks (arXiv:1708.03888).
@@ -138,8 +140,10 @@ class Lars(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Moves every parameter that has a gradient."""
         for group in self.param_groups:
-            if moved := [w for w in group["params"] if w.grad is not None]:
-                self._move(moved, group)
+            moved = [w for w in group["params"] if w.grad is not None]
+            for some, own in _apart(moved, group):
+                if some:
+                    self._move(some, own)
 
     def _move(self, w: list[Tensor], group: dict[str, Any]) -> None:
         # all tensors at once: on a GPU the hundreds of small ones would cost a dozen launches each
@@ -171,6 +175,14 @@ class Lars(torch.optim.Optimizer):
             state["velocity"] = torch.zeros_like(w)
         velocity: Tensor = state["velocity"]
         return velocity
+
+
+def _apart(w: list[Tensor], group: dict[str, Any]) -> list[tuple[list[Tensor], dict[str, Any]]]:
+    """Parts of a group, and how each is moved."""
+    if group["form"] != "larc_clip":
+        return [(w, group)]
+    matrices, vectors = [each for each in w if each.ndim > 1], [each for each in w if each.ndim <= 1]
+    return [(matrices, group), (vectors, {**group, "weight_decay": 0.0, "trust": False})]
 
 
 def _norms(tensors: Tensors) -> Float[Tensor, " n"]:
