@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 import tiny
 from processes import in_processes
+from twofold.core.errors import UsageError
 from twofold.core.method import Method
 from twofold.methods.pirl import PIRL
 from twofold.objectives.noise_contrastive import log_partition, memory_scores, nce, sampled_softmax
@@ -25,6 +26,12 @@ def test_the_papers_sizes_are_the_defaults() -> None:
     assert method.bank.rows.shape == (10, 128) and method.bank.momentum == 0.5
     image, patches = method.views.expanded
     assert image.crop.scale == (0.2, 1.0) and patches.crop.scale == (0.6, 1.0)
+
+
+def test_the_weight_of_the_patches_is_a_share() -> None:
+    assert make(weight=0.0).weight == 0
+    with pytest.raises(UsageError, match=r"--weight must be from 0 to 1, not 1\.5"):
+        make(weight=1.5)
 
 
 @pytest.mark.parametrize("loss", ["nce", "softmax"])

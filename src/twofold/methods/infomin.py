@@ -1,6 +1,7 @@
 """InfoMin: views that share as little as the task needs, and a second query made of patches."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -8,6 +9,7 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
+from twofold.nn.batch_parts import whole_parts
 from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.patch_head import PatchHead, embed_patches
@@ -80,6 +82,11 @@ class InfoMin(Method):
             "lr": 0.4,
         },
     }
+
+    @classmethod
+    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:  # noqa: ARG003
+        """A batch that does not divide makes fewer groups for batch norm."""
+        return {"bn_splits": whole_parts(batch_size, arguments["bn_splits"])}
 
     def __init__(
         self,

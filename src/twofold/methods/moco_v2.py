@@ -1,6 +1,7 @@
 """MoCo v2: a queue of keys from a slowly moving encoder, in place of a large batch."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -10,6 +11,7 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
+from twofold.nn.batch_parts import whole_parts
 from twofold.nn.heads import Hidden, mlp
 from twofold.nn.multicrop import apart
 from twofold.nn.norm import average_statistics, split
@@ -95,6 +97,11 @@ class MoCoV2(Method):
             "lr": 0.8,
         },
     }
+
+    @classmethod
+    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:  # noqa: ARG003
+        """A batch that does not divide makes fewer groups for batch norm."""
+        return {"bn_splits": whole_parts(batch_size, arguments["bn_splits"])}
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from twofold.core.batch import Batch, Progress, Step
+from twofold.core.errors import UsageError
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
 from twofold.nn.bank import Bank, Partition
@@ -106,6 +107,8 @@ class PIRL(Method):
         hardness: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= weight <= 1:
+            raise UsageError(f"--weight must be from 0 to 1, not {weight}")
         self.loss = loss
         self.temperature = temperature
         self.negatives = negatives

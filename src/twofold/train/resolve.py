@@ -12,6 +12,7 @@ from twofold.core.errors import TwofoldError, UsageError, nearest
 from twofold.core.method import Method
 from twofold.core.recipe import Recipe
 from twofold.core.source import Source
+from twofold.nn.batch_parts import check_parts
 from twofold.train import shares
 from twofold.train.defaults import Defaults, choose, fitting_batch
 from twofold.train.fitting_views import check_views
@@ -254,3 +255,4 @@ def _check(request: Request, batch_size: int, images: int) -> None:
     if batch_size < 2:
         raise UsageError("a batch needs at least 2 images: every method compares images with each other")
     shares.check(batch_size)
+    check_parts(batch_size, request.arguments.get("bn_splits") or 1)
