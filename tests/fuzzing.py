@@ -272,7 +272,7 @@ def _opened(folder: Path) -> Callable[[Path], Any]:
 
 
 def _labels(file: Path) -> None:
-    from_csv(file, [f"{number}.png" for number in range(6)], Screen(False))
+    from_csv(file, [f"{number}.png" for number in range(6)], ["train"] * 6, Screen(False), str(file.parent))
 
 
 def _yaml(folder: Path, source: Source) -> Kind:

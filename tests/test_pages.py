@@ -24,6 +24,7 @@ LINKS = [
         "docs/index.md",
         "docs/methods/index.md",
         "docs/evaluations.md",
+        "docs/using.md",
         "docs/views.md",
         "docs/safety.md",
         "docs/watching.md",

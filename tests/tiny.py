@@ -76,8 +76,15 @@ def make_batch(
     images = F.interpolate(torch.rand(count, 3, 4, 4, generator=random), size=(24, 32), mode="bilinear")
     views = tuple(_view(images, spec, random, dtype) for spec in method.views.expanded)
     size = torch.tensor([24, 32]).expand(count, 2)
-    labels = {"label": torch.arange(count) % 3} if method.learns_from_labels else {}
-    return Batch(views, torch.arange(count), size, labels)
+    return Batch(views, torch.arange(count), size, _labels(method, count))
+
+
+def _labels(method: Method, count: int) -> dict[str, Tensor]:
+    """Of all images; of two in five where the method takes images without one, too."""
+    if method.learns_from_labels:
+        return {"label": torch.arange(count) % 3}
+    told = method.told_labels(vars(method))
+    return {"label": (torch.arange(count) % 5 - 2).clamp(min=-1)} if told else {}
 
 
 def own_part(batch: Batch) -> Batch:

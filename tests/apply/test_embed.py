@@ -57,6 +57,7 @@ def test_rows_tell_split_and_label_and_the_schema_tells_the_encoder(place: Path)
     assert rows["unlabelled/red-001.png"]["label"] is None
     about = {name.decode(): value.decode() for name, value in table.schema.metadata.items()}
     assert about["twofold.subject"] == "run"
+    assert about["twofold.precision"] == "fp32"
     assert json.loads(about["twofold.encoder"])["name"] == "resnet18_w4"
     assert json.loads(about["twofold.data"])["name"] == "data"
     width = twofold.load(place / "run").width

@@ -11,13 +11,15 @@ import torch
 from PIL import Image
 
 import twofold
-from colours import make_run
+from colours import make_images, make_run
+from run_cases import begin
 from twofold.apply.load import refuse_missing
 from twofold.apply.transform import Transform
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.data.opening import settings_from
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder
+from twofold.train.checkpoint import load_checkpoint
 
 
 @pytest.fixture
@@ -39,6 +41,22 @@ def test_gives_the_saved_encoder_in_eval_mode(run: Path) -> None:
     encoder = twofold.load(run)
     assert not encoder.training
     assert encoder(encoder.transform([photograph()])).shape == (1, encoder.width)
+
+
+def test_keeps_no_gradients_until_asked_to(run: Path) -> None:
+    encoder = twofold.load(run)
+    assert not encoder(encoder.transform([photograph()])).requires_grad
+    assert encoder.requires_grad_(True)(encoder.transform([photograph()])).requires_grad
+
+
+def test_a_stopped_runs_checkpoint_is_loaded(tmp_path: Path) -> None:
+    stopped = begin(make_images(tmp_path / "data", 6), tmp_path / "runs", stop_at=2)
+    encoder = twofold.load(stopped / "last.ckpt")
+    state = load_checkpoint(stopped / "last.ckpt")["method"]
+    assert all(torch.equal(value, state[f"encoder.{name}"]) for name, value in encoder.state_dict().items())
+    assert not encoder(encoder.transform([photograph()])).requires_grad
+    with pytest.raises(TwofoldError, match=r"last\.ckpt"):
+        twofold.load(stopped)
 
 
 def test_run_folder_text_and_file_are_the_same_encoder(run: Path) -> None:
@@ -142,11 +160,15 @@ def test_a_gray_encoder_weighs_colours_and_a_colour_encoder_repeats_gray(tmp_pat
 def test_deep_images_need_a_range_and_take_the_runs_own(tmp_path: Path) -> None:
     deep = Image.fromarray(photograph(32, 32)[..., 0].astype(np.uint16) * 16)
     encoder = Encoder("resnet18_w4", size=32)
-    with pytest.raises(TwofoldError, match="more than 8 bits"):
+    with pytest.raises(
+        TwofoldError, match=r'more than 8 bits.* twofold\.load\(\.\.\., value_range="0:1984"\)'
+    ):
         twofold.load(make_run(tmp_path / "unknown", encoder)).transform(deep)
     known = twofold.load(make_run(tmp_path / "known", encoder, value_range="0:4080")).transform(deep)
     given = twofold.load(tmp_path / "unknown", value_range="0:4080").transform(deep)
     assert torch.equal(known, given)
+    file = tmp_path / "known" / "encoder.safetensors"
+    assert torch.equal(twofold.load(file).transform(deep), given)
     assert torch.equal(known[0], torch.from_numpy(photograph(32, 32)[..., 0]) / 255)
 
 
@@ -186,7 +208,7 @@ def test_no_run(tmp_path: Path) -> None:
     with pytest.raises(TwofoldError, match="not a run folder"):
         twofold.load(tmp_path)
     (tmp_path / "spec.json").write_text("{}")
-    with pytest.raises(TwofoldError, match="pretrain --resume"):
+    with pytest.raises(TwofoldError, match=r"pretrain --resume .*, or take .*last\.ckpt"):
         twofold.load(tmp_path)
     (tmp_path / "encoder.safetensors").write_bytes(b"damaged")
     with pytest.raises(TwofoldError, match="not a readable"):

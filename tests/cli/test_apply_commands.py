@@ -14,7 +14,9 @@ import torch
 
 import twofold
 from colours import COLOURS, make_encoder, make_images, make_run
+from twofold.apply import fit
 from twofold.cli import main
+from twofold.core.errors import TwofoldError
 from twofold.core.run import Run
 from twofold.nn.heads import mlp, scale_norm
 from twofold.nn.weights import save_parts
@@ -85,7 +87,7 @@ def test_fit_writes_where_it_is_told(classifier: Path) -> None:
     ]
 
 
-def test_fit_keeps_the_first_layer_of_the_head(place: Path, tmp_path: Path, refused) -> None:
+def test_fit_keeps_the_first_layer_of_the_head(place: Path, tmp_path: Path, refused, monkeypatch) -> None:
     encoder, head = make_encoder(), mlp(32, 12, 4, depth=2, bias=False, last=scale_norm).eval()
     run = make_run(tmp_path / "run", encoder)
     words = ["fit", str(run), "--data", str(place / "images"), "--from-head"]
@@ -107,6 +109,14 @@ def test_fit_keeps_the_first_layer_of_the_head(place: Path, tmp_path: Path, refu
     assert about["origin"] == "run+head1"
     new = str(place / "new")
     assert main(["predict", str(run / "classifier"), new, "--out", str(tmp_path / "said.csv")]) == 0
+
+    lars = ["--optimizer", "lars", "--finetune", "--epochs", "1", "--out", str(tmp_path / "tuned")]
+    assert "--from-head 1" in refused(2, *words[:-1], *lars)
+    assert "adamw or lars" in refused(2, *words, "1", "--optimizer", "sgd")
+    monkeypatch.setattr("twofold.evaluations._finetune.FEWEST_STEPS", 3)
+    assert main([*words, "1", *lars]) == 0
+    about = json.loads((tmp_path / "tuned" / "classifier.json").read_text())
+    assert about["scores"][0]["protocol"]["optimizer"] == "lars"
 
 
 def test_fit_tells_what_makes_its_score_no_test(
@@ -154,6 +164,35 @@ def test_fit_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> 
     one_class = ["--labels", tmp_path / "labels.csv", "--out", tmp_path / "x"]
     assert "one class" in refused(1, "fit", run, "--data", images, *one_class)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_second_fit_of_the_same_is_refused_before_it_begins(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
+    words = ["fit", make_run(tmp_path / "run"), "--data", place / "images"]
+    told = []
+
+    def while_fitting(*_: object, **__: object) -> None:
+        told.append(refused(1, *words))
+        raise TwofoldError("the first stops")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fit, "fit_classifier", while_fitting)
+        assert "the first stops" in refused(1, *words)
+    assert "another fit is at work on it" in told[0]
+    assert not (tmp_path / "run" / "classifier").exists()
+    assert main([str(word) for word in words]) == 0
+
+
+def test_checkpoints_of_two_runs_have_a_classifier_each(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        file = make_run(tmp_path / name) / "encoder.safetensors"
+        assert main(["fit", str(file), "--data", str(place / "images")]) == 0
+        assert (tmp_path / name / "classifier-encoder" / "classifier.json").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
 def test_predict_refuses_what_it_cannot_do(place: Path, classifier: Path, tmp_path: Path, refused) -> None:

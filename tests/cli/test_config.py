@@ -44,3 +44,11 @@ def test_a_hostile_or_broken_file_is_one_line_and_status_2(text, told, images, t
         assert shown.out == ""
         assert shown.err.count("\n") == 1
         assert told in shown.err
+
+
+@pytest.mark.parametrize("told", ["5", "[5]", "file.yaml"])
+def test_a_protocol_without_options_is_one_line_and_status_2(told, images, tmp_path, capfd):
+    file = tmp_path / "options.yaml"
+    file.write_text(f"knn: {told}\n")
+    assert main(["evaluate", "pixels", "--data", str(images), "--config", str(file)]) == 2
+    assert "knn takes options, as 'knn: {neighbours: ...}'" in capfd.readouterr().err

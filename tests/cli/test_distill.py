@@ -101,6 +101,40 @@ def test_it_resumes_exactly(place: Path, distilled: Path, tmp_path: Path, monkey
     assert states[0] == states[1]
 
 
+def test_labels_are_learned_where_they_are_asked_for(place: Path, tmp_path: Path, capsys) -> None:
+    """Of a pile of which some images have one."""
+    pile = Path(shutil.copytree(place / "pile", tmp_path / "pile"))
+    names = sorted(path.name for path in pile.rglob("*.png"))
+    classes = sorted(COLOURS)
+    listed = [f"{name},{classes[row % len(classes)]}" for row, name in enumerate(names[: len(names) // 2])]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("\n".join(["path,label", *listed]))
+    words = [
+        "distill",
+        str(pile),
+        "--teacher",
+        str(place / "teacher"),
+        "--out",
+        str(tmp_path / "runs"),
+        *SHORT,
+    ]
+    words[words.index("none")] = str(labels)
+    assert main([*words, "--alpha", "0.5"]) == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    spec = RunFolder.open(run).run
+    assert spec.method["arguments"]["alpha"] == 0.5
+    assert spec.data["images"] == len(names)  # those without a label, too
+    assert main([*words, "--alpha", "1"]) == 0  # no label is learned: a run as before there was an alpha
+    other = next(folder for folder in (tmp_path / "runs").iterdir() if folder != run)
+    assert "alpha" not in RunFolder.open(other).run.method["arguments"]
+
+    words[words.index(str(labels))] = "none"
+    assert "no labels to learn from" in refused(capsys, 1, *words, "--alpha", "0.5")
+    words[words.index("none")] = str(labels)
+    labels.write_text("\n".join(["path,label", *(f"{name},other" for name in names)]))
+    assert "the labels name other" in refused(capsys, 2, *words, "--alpha", "0.5")
+
+
 def test_a_teacher_that_has_changed_is_another_one(place: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(place / "teacher", tmp_path / "teacher"))
     parents = teacher_of(str(folder), channels=3)

@@ -38,22 +38,14 @@ def test_what_is_not_used_has_no_part_in_the_key():
     assert len(keys | {RUN.key}) == 3
 
 
-def test_seeds_of_as_many_minutes_on_one_machine_are_of_one_setting(tmp_path):
-    """Their steps were measured anew for each."""
+def test_of_the_data_what_is_learned_from_is_in_the_key():
+    """The rest only judges. Runs that were made before the two were told apart keep the key they have."""
 
-    def setting(name, about, **changes):
-        return RunFolder.create(tmp_path / name, dataclasses.replace(RUN, **changes), about).setting
+    def key(**data):
+        return dataclasses.replace(RUN, data=RUN.data | data).key
 
-    here = {"asked": {"minutes": 10.0}, "processor": "a", "threads": 2}
-    first = setting("first", here)
-    assert setting("seed", here, seed=1, steps=5) == first
-    assert setting("batch", here, batch_size=4) != first
-    assert setting("minutes", {**here, "asked": {"minutes": 5.0}}) != first
-    assert setting("machine", {**here, "processor": "b"}, seed=1) != first
-    assert setting("gpu", {**here, "gpu": "T4"}, seed=1) != first
-    epochs = setting("epochs", {**here, "asked": {"epochs": 2.0}})
-    assert epochs not in (first, setting("steps", {"asked": {"epochs": 2.0}}, steps=5))
-    assert setting("epochs of another", {"asked": {"epochs": 2.0}}, seed=1) == epochs
+    assert key(learned_from="2b") == key(learned_from="2b", fingerprint="9c") != key(learned_from="3d")
+    assert key() != key(fingerprint="9c")
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,17 @@ from pathlib import Path
 import pytest
 
 from twofold.core.errors import TwofoldError, UsageError
-from twofold.data.labels import from_csv, numbered, read_column
+from twofold.data.labels import Labels, numbered
+from twofold.data.labels import from_csv as from_csv_with_splits
 from twofold.data.screen import Screen
+from twofold.data.table import read_table
 
 PATHS = ["a/cats/1.jpg", "a/cats/2.jpg", "a/dogs/3.jpg", "a/dogs/2.jpg"]
 SILENT = Screen(False)
+
+
+def from_csv(file: Path, paths: list[str], screen: Screen, root: str = "") -> Labels:
+    return from_csv_with_splits(file, paths, ["train"] * len(paths), screen, root)[:2]
 
 
 @pytest.fixture
@@ -100,6 +106,48 @@ def test_whole_numbers_are_ordered_by_value() -> None:
 
 def test_another_column_can_be_read(table) -> None:
     path = table("path,label,patient\n1.jpg,cat,p7\n3.jpg,dog,p8\n")
-    assert read_column(path, PATHS, "patient") == {0: "p7", 2: "p8"}
+    assert read_table(path, PATHS).column("patient") == {0: "p7", 2: "p8"}
     with pytest.raises(UsageError, match="no column 'ward'; its header is: path, label, patient"):
-        read_column(path, PATHS, "ward")
+        read_table(path, PATHS).column("ward")
+
+
+@pytest.mark.parametrize("column", ["split", "Set", "subset"])
+def test_a_column_of_splits_is_used_and_images_without_one_keep_theirs(column: str, table) -> None:
+    path = table(f"path,label,{column}\na/cats/1.jpg,cat,Test\na/cats/2.jpg,cat,valid\na/dogs/3.jpg,dog,\n")
+    _, labels, splits = from_csv_with_splits(path, PATHS, ["train", "train", "test", ""], SILENT)
+    assert splits == ["test", "val", "test", ""]
+    assert labels.tolist() == [0, 0, 1, -1]
+
+
+def test_a_column_of_splits_that_are_none_is_refused(table) -> None:
+    with pytest.raises(TwofoldError, match="its column 'split' says 'north', which is none of train, val"):
+        from_csv(table("path,label,split\n1.jpg,cat,train\n3.jpg,dog,north\n"), PATHS, SILENT)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "path,where,kind\n1.jpg,x,cat\n",
+            "columns path, where, kind is called as the label is: label, class",
+        ),
+        ("shot,label,kind\n1.jpg,cat,x\n", "columns shot, label, kind is called as the path is: path, file"),
+        ("path,split\n1.jpg,train\n", "columns path, split is called as the label is"),
+        ("1.jpg,cat,train\n3.jpg,dog,test\n", "has 3 columns and no header"),
+    ],
+)
+def test_columns_that_cannot_be_told_are_refused(text: str, message: str, table) -> None:
+    with pytest.raises(UsageError, match=message):
+        from_csv(table(text), PATHS, SILENT)
+
+
+def test_absolute_paths_below_the_data_are_read(table, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    (tmp_path / "link").symlink_to(root)
+    text = f"path,label\n{root}/a/cats/1.jpg,cat\n{tmp_path}/link/a/dogs/3.jpg,dog\n/else/a/cats/2.jpg,cat\n"
+    assert from_csv(table(text), PATHS, SILENT, str(root))[1].tolist() == [0, -1, 1, -1]
+    flat = table(f"{root}/1.jpg,cat\n{root}\\2.jpg,dog\n")
+    assert from_csv(flat, ["1.jpg", "2.jpg"], SILENT, str(root))[1].tolist() == [0, 1]
+    with pytest.raises(TwofoldError, match="names none of the images"):
+        from_csv(table("/else/1.jpg,cat\n"), ["1.jpg"], SILENT, str(root))

@@ -2,11 +2,7 @@
 
 import pytest
 
-from twofold.data.layout import class_folders, images_among, inner_splits, splits_of
-
-
-def classes_of(paths: list[str]) -> list[str]:
-    return class_folders(*splits_of(paths))
+from twofold.data.layout import images_among, inner_splits, splits_of
 
 
 @pytest.mark.parametrize(
@@ -21,12 +17,32 @@ def classes_of(paths: list[str]) -> list[str]:
         ("unlabelled", "unlabelled"),
         ("unlabeled", "unlabelled"),
         ("unsup", "unlabelled"),
+        ("train2017", "train"),
+        ("Val_2017", "val"),
+        ("unlabeled2017", "unlabelled"),
+        ("test_images", "test"),
+        ("images-val", "val"),
+        ("testImages", "test"),
+        ("Test Set (2)", "test"),
+        ("labelled", "train"),
     ],
 )
 @pytest.mark.parametrize("around", ["", "cifar10/", "a/b/"])
 def test_top_folders_are_splits_also_below_wrapping_folders(folder: str, split: str, around: str) -> None:
     paths = [f"{around}{folder}/cat/1.jpg", f"{around}train/dog/2.jpg"]
     assert splits_of(paths)[0] == [split, "train"]
+
+
+@pytest.mark.parametrize(
+    "name", ["bullet train", "train_val", "traincar", "test\u706b\u8f66", "training shoes", "images", "2017"]
+)
+def test_other_words_make_a_folder_no_split(name: str) -> None:
+    assert splits_of([f"{name}/1.jpg", "test/2.jpg"])[0] == ["train", "test"]
+
+
+def test_labelled_is_train_beside_other_splits_only() -> None:
+    assert splits_of(["labeled/cat/1.jpg", "unlabeled/2.jpg"]) == (["train", "unlabelled"], [["cat"], []])
+    assert splits_of(["labeled/1.jpg", "raw/2.jpg"]) == (["train"] * 2, [["labeled"], ["raw"]])
 
 
 def test_a_lone_split_folder_is_a_split_not_a_wrapping() -> None:
@@ -62,36 +78,6 @@ def test_folders_called_like_splits_below_classes_are_noticed() -> None:
     assert inner_splits(splits_of(["train/train/1.jpg", "train/car/2.jpg", "test/train/3.jpg"])[1]) == []
 
 
-def test_the_first_folders_that_differ_are_the_classes() -> None:
-    assert classes_of(["cat/1.jpg", "dog/2.jpg"]) == ["cat", "dog"]
-    assert classes_of(["photos/cat/1.jpg", "photos/dog/2.jpg"]) == ["cat", "dog"]
-    assert classes_of(["train/images/cat/a/1.jpg", "val/images/dog/b/2.jpg"]) == ["cat", "dog"]
-
-
-def test_a_lone_folder_of_images_is_no_class() -> None:
-    assert classes_of(["BCCD/JPEGImages/1.jpg", "BCCD/JPEGImages/2.jpg"]) == ["", ""]
-    assert classes_of(["train/images/1.jpg", "val/images/2.jpg"]) == ["", ""]
-
-
-def test_images_directly_in_the_root_mean_no_classes() -> None:
-    assert classes_of(["cat/1.jpg", "dog/2.jpg", "3.jpg"]) == ["", "", ""]
-
-
-def test_a_flat_test_folder_takes_no_classes_from_train() -> None:
-    paths = ["train/cat/1.jpg", "train/dog/2.jpg", "test/3.jpg"]
-    assert classes_of(paths) == ["cat", "dog", ""]
-
-
-def test_folders_of_unlabelled_images_are_no_classes() -> None:
-    paths = ["train/cat/1.jpg", "train/dog/2.jpg", "unlabelled/cat/3.jpg", "unlabelled/4.jpg"]
-    assert classes_of(paths) == ["cat", "dog", "", ""]
-
-
-def test_strays_lose_only_their_own_class_where_folders_are_demanded() -> None:
-    paths = ["cat/1.jpg", "dog/2.jpg", "3.jpg"]
-    assert class_folders(*splits_of(paths), allow_strays=True) == ["cat", "dog", ""]
-
-
 def test_only_image_files_are_images() -> None:
     paths = ["a.jpg", "a.xml", "b.TIFF", "LICENSE", "c.tar.gz"]
     images, others = images_among(paths)
@@ -104,6 +90,21 @@ def test_masks_beside_photographs_are_annotations() -> None:
     images, others = images_among(paths)
     assert images == [0, 1]
     assert [path for path, _ in others] == paths[2:]
+
+
+@pytest.mark.parametrize(
+    "name", ["masks", "labels", "annotations", "SegmentationClass", "ground_truth", "gt"]
+)
+@pytest.mark.parametrize("inner", ["", "train/"])
+def test_annotations_need_no_names_of_photographs_where_these_lie_beside(name: str, inner: str) -> None:
+    paths = [f"data/images/{inner}1.jpg", f"data/{name}/{inner}1_mask.png"]
+    assert images_among(paths)[0] == [0]
+
+
+def test_annotations_of_a_split_beside_it() -> None:
+    assert images_among(["train/1.jpg", "train_masks/1_mask.png", "test/2.jpg"])[0] == [0, 2]
+    assert images_among(["1.jpg", "masks/1.png"])[0] == [0]
+    assert images_among(["train/face/1.jpg", "train/face_mask/2.jpg"])[0] == [0, 1]
 
 
 def test_a_class_called_labels_stays_a_class() -> None:

@@ -20,6 +20,7 @@ from twofold.core.source import Source
 from twofold.data import pack, segment, store
 from twofold.data.decode import Settings
 from twofold.data.listing import list_arrays
+from twofold.data.opening import range_text, settings_from
 from twofold.data.screen import Screen
 
 Fill = Callable[..., Path]
@@ -408,11 +409,37 @@ def test_after_an_outlier_of_16_bits_is_gone_the_data_is_that_of_a_fresh_store(
     root.rename(copy)
     assert opened(copy).fingerprint == kept.fingerprint
 
-    opened(copy, value_range="0:4000")
+    opened(copy, value_range="0:5000")
     decoded_paths.clear()
     (copy / "2.tif").unlink()
-    opened(copy, value_range="0:4000")
+    opened(copy, value_range="0:5000")
     assert decoded_paths == []
+
+
+def test_the_range_of_the_data_itself_asked_for_is_not_decoded_again(
+    tmp_path: Path, opened: Open, capsys: pytest.CaptureFixture[str], decoded_paths: list[str]
+) -> None:
+    root = tmp_path / "scans"
+    root.mkdir()
+    Image.fromarray(np.linspace(0, 1.1, 64, dtype=np.float32).reshape(8, 8)).save(root / "1.tif")
+    own = opened(root)
+    decoded_paths.clear()
+    assert opened(root, value_range=range_text(own.value_range)).fingerprint == own.fingerprint
+    assert decoded_paths == []
+    capsys.readouterr()
+    assert opened(root, value_range="0:2").value_range == (0, 2)
+    told = "black is 0, white 2; their own values go from 0 to 1.1 (--range 0:1.1)"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ends", [(0.0, 4095.0), (-1e30, 0.1), (float(np.float32(0.1)), 65_537.0)])
+def test_a_range_survives_being_written(ends: tuple[float, float]) -> None:
+    assert settings_from(None, None, range_text(ends)).value_range == ends
+
+
+def test_where_there_is_no_range_none_is_written() -> None:
+    assert range_text(None) is None
+    assert range_text((7.0, 7.0)) is None
 
 
 def test_the_size_of_16_bit_images_kept_as_jpeg_is_foretold(tmp_path: Path) -> None:

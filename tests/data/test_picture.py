@@ -1,5 +1,6 @@
 """Every format and pixel type becomes upright gray or RGB; hostile bytes become one reason."""
 
+import contextlib
 import io
 import struct
 import zlib
@@ -43,6 +44,17 @@ def test_only_the_first_frame_of_a_gif_is_read(encoded: Encode) -> None:
     frames = [Image.new("L", (8, 6), level) for level in (40, 200)]
     content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
     assert (read(content).values == 40).all()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF"])
+def test_more_pages_than_one_are_noticed_and_need_not_be_whole(kind: str, encoded: Encode) -> None:
+    frames = [Image.new("L", (8, 6), level) for level in (40, 200)]
+    content = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    assert read(content).format == f"{kind}+"
+    assert read(encoded(frames[0], kind)).format == kind
+    for end in range(len(content) // 2, len(content)):
+        with contextlib.suppress(BrokenImage):
+            assert (read(content[:end]).values == 40).all()
 
 
 def test_a_wrong_suffix_does_not_matter_because_content_decides(

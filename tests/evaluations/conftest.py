@@ -34,6 +34,10 @@ class FakeImages:
     def sizes(self):
         return np.tile(np.array(self.pixels.shape[1:3]), (len(self), 1))
 
+    @property
+    def digests(self):
+        return np.zeros((len(self), 16), np.uint8)
+
     def __len__(self):
         return len(self.pixels)
 

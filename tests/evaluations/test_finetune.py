@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from twofold.core.source import Pixels
 from twofold.data.screen import Screen
 from twofold.evaluations._arm import Arm
-from twofold.evaluations._finetune import finetune
+from twofold.evaluations._finetune import BATCH, FROM_HEAD, finetune
 from twofold.evaluations._head import fit_linear
 from twofold.evaluations._look import Look
 from twofold.evaluations._task import Embedded, Task
@@ -37,6 +37,7 @@ class Shades:
         shade = 55 * self.labels[:, None, None, None]
         self.pixels = torch.from_numpy((random.integers(0, 200, (count, 16, 16, 3)) + shade).astype(np.uint8))
         self.sizes = np.tile([16, 16], (count, 1))
+        self.digests = np.zeros((count, 16), np.uint8)
         self.paths = [f"{number}.png" for number in range(count)]
 
     def __len__(self) -> int:
@@ -101,6 +102,20 @@ def test_views_are_made_ahead_where_the_engine_says_so(monkeypatch) -> None:
         screen=Screen(speaks=False),
     )
     assert [training.stream.ahead for training in trainings] == [2]
+
+
+def test_from_the_head_it_is_simclr_v2s_optimiser(monkeypatch) -> None:
+    """Of 1024 images a batch it would have the paper's rate of 0.16."""
+    assert pytest.approx(0.16) == FROM_HEAD.lr * (1024 / BATCH) ** 0.5
+    assert (FROM_HEAD.optimizer, FROM_HEAD.weight_decay, FROM_HEAD.warmup) == ("lars", 0, 0)
+    monkeypatch.setattr("twofold.evaluations._finetune.FEWEST_STEPS", 3)
+    encoder, seen, tuned = make_encoder(), Shades(8, seed=0), []
+    common = {"channels": 3, "epochs": 1, "seed": 0, "engine": ENGINE, "screen": Screen(speaks=False)}
+    for optimizer in (FROM_HEAD, dataclasses.replace(FROM_HEAD, lr=0.0)):
+        network, _ = finetune(encoder, nn.Linear(128, 2), seen, optimizer=optimizer, **common)
+        tuned.append(torch.cat([p.flatten() for p in network.parameters()]))
+    before = torch.cat([p.flatten() for p in encoder.parameters()])
+    assert not torch.equal(tuned[0], before) and torch.equal(tuned[1], before)
 
 
 def test_a_gray_encoder_is_tuned_on_colour_images(monkeypatch) -> None:

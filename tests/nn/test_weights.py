@@ -39,6 +39,15 @@ def test_a_full_disk_is_an_error_of_the_system(write: Callable[[Path], None], tm
     assert not list(tmp_path.iterdir())
 
 
+def test_equal_encoders_are_equal_files(tmp_path: Path) -> None:
+    """The system's hash of a file is what people compare; of dicts, safetensors has no order."""
+    encoder = Encoder("resnet18_w4", size=16)
+    for number in range(8):
+        encoder.spec = dict(reversed(encoder.spec.items()))
+        save_encoder(encoder, tmp_path / f"{number}.safetensors")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
 def test_who_may_read_the_run_may_read_its_weights(tmp_path: Path) -> None:
     beside = tmp_path / "spec.json"
     beside.write_text("{}")

@@ -26,6 +26,7 @@ class Named:
     paths = tuple(f"{row}.png" for row in range(tiny.COUNT))
     labels = None
     sizes = np.full((tiny.COUNT, 2), 16)
+    digests = np.zeros((tiny.COUNT, 16), np.uint8)
 
     def __len__(self):
         return tiny.COUNT

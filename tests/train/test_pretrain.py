@@ -512,10 +512,11 @@ def test_a_warm_start_of_another_build_is_refused_and_of_the_same_is_one(folder,
             asked, source, opened, engine=engine, init=str(parents["simclr"].path), show=Silent()
         )
         build(prepared.run, source.splits["train"], engine)
-    prepared = prepare(asked, source, opened, engine=engine, init=str(parents["cmc"].path), show=Silent())
-    encoder = build(prepared.run, source.splits["train"], engine).method.encoder.state_dict()
     wanted = load_encoder(parents["cmc"].path / "encoder.safetensors").state_dict()
-    assert all(torch.equal(encoder[name], value) for name, value in wanted.items())
+    for init in (parents["cmc"].path, parents["cmc"].path / "last.ckpt"):
+        prepared = prepare(asked, source, opened, engine=engine, init=str(init), show=Silent())
+        encoder = build(prepared.run, source.splits["train"], engine).method.encoder.state_dict()
+        assert all(torch.equal(encoder[name], value) for name, value in wanted.items())
 
 
 def test_a_method_of_another_revision_is_told(folder, tmp_path, monkeypatch):

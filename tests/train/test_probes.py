@@ -21,6 +21,7 @@ class Shades:
         self.shade = np.where(np.arange(count) % 2, 170, 80) + draw.integers(-30, 31, count)
         self.paths = [f"{row}.png" for row in range(count)]
         self.sizes = np.full((count, 2), 8)
+        self.digests = np.zeros((count, 16), np.uint8)
         self.asked: list[int] = []
 
     def __len__(self) -> int:

@@ -17,6 +17,7 @@ class InMemory:
     paths = tuple(f"{row}.png" for row in range(10))
     labels = np.arange(10) % 2
     sizes = np.full((10, 2), 16)
+    digests = np.zeros((10, 16), np.uint8)
 
     def __len__(self):
         return 10

@@ -87,15 +87,30 @@ def test_a_run_that_came_to_no_end_is_not_called_finished(error, told, folder, m
         ended.append(exit_code)
 
     run = SimpleNamespace(finish=finish)
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **_: run))
+    states = mlflow_states(monkeypatch)
+    for tracker in (Wandb, Mlflow):
+        tracker(folder).close(error)
+    assert (*ended, states[-1]) == told
+
+
+def test_a_run_that_goes_on_is_running_again_to_mlflow(folder, monkeypatch):
+    states = mlflow_states(monkeypatch)
+    Mlflow(folder).close(ValueError("the disk is full"))
+    Mlflow(folder).close(None)
+    assert states == ["RUNNING", "FAILED", "RUNNING", "FINISHED"]
+
+
+def mlflow_states(monkeypatch):
+    """What stands there, one after the other, for a run that is known already."""
+    states = []
     client = SimpleNamespace(
         search_runs=lambda *_, **__: [SimpleNamespace(info=SimpleNamespace(run_id="a"))],
-        set_terminated=lambda _, status: ended.append(status),
+        update_run=lambda _, status: states.append(status),
+        set_terminated=lambda _, status: states.append(status),
     )
     experiment = SimpleNamespace(experiment_id="0")
     mlflow = SimpleNamespace(set_experiment=lambda _: experiment, MlflowClient=lambda: client)
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **_: run))
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
     monkeypatch.setitem(sys.modules, "mlflow.entities", SimpleNamespace(Metric=None))
-    for tracker in (Wandb, Mlflow):
-        tracker(folder).close(error)
-    assert tuple(ended) == told
+    return states

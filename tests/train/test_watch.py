@@ -160,6 +160,14 @@ def test_a_tracker_is_told_of_what_ended_the_training(pile: Path, tmp_path: Path
         raise failure
     assert tracker.ends == [None, failure]
 
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("twofold.train.pretrain.save_encoder", full)
+    with pytest.raises(OSError, match="no space left") as told:
+        start(prepared(pile, epochs=0.2), tmp_path / "full", case.heard, track="wandb")
+    assert tracker.ends[2:] == [told.value]
+
 
 def collapse(case: Case, first: int, last: int) -> None:
     with case.watcher() as watch:

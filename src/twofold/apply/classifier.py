@@ -1,6 +1,8 @@
 """A classifier on disk: a folder that may be moved, with all that is needed to label new images."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -107,13 +109,40 @@ class Classifier(nn.Module):
             raise TwofoldError(f"cannot write the classifier {folder}: {error.strerror}") from None
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Holds a classifier's place while it is fitted: whoever comes second is refused before hours are spent.
+
+    The place is an empty folder that is gone afterwards; a fit that is killed leaves it.
+
+    Raises:
+        TwofoldError: If there is something, or the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        refuse_existing(folder)
+    except OSError as error:
+        raise TwofoldError(f"cannot write the classifier {folder}: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+
+
 def refuse_existing(folder: Path) -> None:
     """Nothing is overwritten.
 
     Raises:
         TwofoldError: If there is something.
     """
-    if folder.exists():
+    if folder.is_dir() and not any(folder.iterdir()):
+        raise TwofoldError(
+            f"{folder} exists already and is empty: another fit is at work on it, or was killed; "
+            "give another folder with --out, or delete it"
+        )
+    if folder.exists() or folder.is_symlink():
         raise TwofoldError(f"{folder} exists already: give another folder with --out, or delete it")
 
 

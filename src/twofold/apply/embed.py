@@ -41,7 +41,7 @@ def refuse_other_suffix(path: Path) -> None:
 def embed(subject: Subject, source: Source, path: Path, *, engine: Engine, screen: Screen) -> None:
     """Writes ``path, split, label, vector`` of every image, all or nothing.
 
-    The schema's metadata tell subject, encoder and data.
+    The schema's metadata tell subject, encoder, precision and data.
 
     Args:
         subject: What turns images into vectors.
@@ -72,6 +72,7 @@ def _tables(subject: Subject, source: Source, engine: Engine, advance: Advance) 
     about = {
         "twofold.subject": _valid(subject.name),
         "twofold.encoder": json.dumps(subject.encoder),
+        "twofold.precision": engine.precision,
         "twofold.data": json.dumps({"name": source.name, "fingerprint": source.fingerprint}),
     }
     for split, images in source.splits.items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from twofold.data.parts import Joined, Part
 from twofold.data.screen import Screen
 from twofold.evaluations import _scores
 from twofold.evaluations._arm import learns_from_scratch
-from twofold.evaluations._finetune import finetune
+from twofold.evaluations._finetune import FROM_HEAD, OPTIMIZER, finetune
 from twofold.evaluations._head import fit_linear, fit_mlp, random_head
 from twofold.evaluations._look import Look
 from twofold.evaluations._subjects import Subject
@@ -36,6 +36,7 @@ class Wish:
         head: ``linear``, or ``mlp`` with one hidden layer.
         finetune: Train the encoder too.
         epochs: Passes over the labelled images in fine-tuning.
+        optimizer: ``adamw``, or ``lars`` as SimCLR v2 has it for fine-tuning from the middle of the head.
         seed: Of initial weights, order and views.
     """
 
@@ -43,6 +44,7 @@ class Wish:
     finetune: bool = False
     epochs: float = 20.0
     seed: int = 0
+    optimizer: Literal["adamw", "lars"] = "adamw"
 
     @property
     def name(self) -> str:
@@ -52,7 +54,9 @@ class Wish:
     @property
     def protocol(self) -> dict[str, Any]:
         """What defines a score of it."""
-        tuned = {"epochs": self.epochs} if self.finetune else {}
+        tuned: dict[str, Any] = {"epochs": self.epochs} if self.finetune else {}
+        if self.optimizer != "adamw":
+            tuned["optimizer"] = self.optimizer
         return {"head": self.head, "fit_seed": self.seed, **tuned}
 
 
@@ -159,6 +163,7 @@ class _Fitting:
             engine=self.engine,
             screen=self.screen,
             from_scratch=self.from_scratch,
+            optimizer=FROM_HEAD if self.wish.optimizer == "lars" else OPTIMIZER,
         )
 
     def _first_head(self, images: Images, h: Float[Tensor, "n d"], strength: float | None) -> nn.Module:

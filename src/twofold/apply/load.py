@@ -11,6 +11,7 @@ from twofold.data.opening import settings_from
 from twofold.nn.class_network import ABOUT
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import load_encoder
+from twofold.train.warm_start import encoder_in
 
 
 def load(run: str | Path, *, value_range: str | None = None) -> Encoder:
@@ -22,10 +23,12 @@ def load(run: str | Path, *, value_range: str | None = None) -> Encoder:
         encoder = twofold.load("runs/2025-06-01-simclr-photos-s0-1a2b3c4d")
         vectors = encoder(encoder.transform(["one.jpg", "two.png"]))
 
+    No gradients are kept: to train it, ``encoder.requires_grad_(True).train()``.
+
     Args:
-        run: A run folder, a classifier folder, or an ``encoder.safetensors``.
+        run: A run folder, a classifier folder, an ``encoder.safetensors``, or a run's ``last.ckpt``.
         value_range: ``LOW:HIGH``, which become black and white in images of more than 8 bits; None is
-            what the run's data was opened with, or the classifier's was decoded with.
+            what they were in the data of the run or the classifier.
 
     Raises:
         UsageError: If there is no such run.
@@ -34,13 +37,14 @@ def load(run: str | Path, *, value_range: str | None = None) -> Encoder:
     if (Path(run) / ABOUT).is_file():
         classifier = load_classifier(Path(run), value_range=value_range)
         classifier.encoder.transform = classifier.transform
-        return classifier.encoder
-    encoder = load_encoder(encoder_file(Path(run)))
-    opened = _opened(Path(run))
+        return classifier.encoder.requires_grad_(False)
+    file = encoder_file(Path(run))
+    encoder = encoder_in(file) if file.suffix == ".ckpt" else load_encoder(file)
+    opened = _opened(file.parent)
     value_range = value_range or opened.get("value_range")
     settings = settings_from(opened.get("size"), opened.get("store_size"), value_range)
     encoder.transform = Transform(encoder.spec["size"], encoder.spec["channels"], settings)
-    return encoder
+    return encoder.requires_grad_(False)
 
 
 def refuse_missing(run: str) -> None:
@@ -74,7 +78,8 @@ def encoder_file(run: Path) -> Path:
     if not file.is_file():
         RunFolder.open(run)
         raise TwofoldError(
-            f"{run} has no encoder yet: the training was stopped; go on with: twofold pretrain --resume {run}"
+            f"{run} has no encoder yet: the training was stopped; "
+            f"go on with: twofold pretrain --resume {run}, or take {run / 'last.ckpt'}"
         )
     return file
 

@@ -59,8 +59,12 @@ class Transform(nn.Module):
             return self._one(images)
         return torch.stack([self._one(image) for image in images])
 
-    def pixels(self, content: Content) -> UInt8[Tensor, "h w c"]:
+    def pixels(self, content: Content, option: str = "--range {}") -> UInt8[Tensor, "h w c"]:
         """Decodes one image file's bytes, or an array ``h w`` or ``h w c``.
+
+        Args:
+            content: The bytes, or the array.
+            option: How the user gives the value range that is missing.
 
         Raises:
             BrokenImage: If this is no usable image; the message is the reason.
@@ -70,7 +74,7 @@ class Transform(nn.Module):
             low, high = decoded.extent
             raise BrokenImage(
                 "it has more than 8 bits a channel: say which values become black and white "
-                f"(in this image they go from {low:g} to {high:g}: --range {low:g}:{high:g})"
+                f"(in this image they go from {low:g} to {high:g}: {option.format(f'{low:g}:{high:g}')})"
             )
         return torch.from_numpy(np.require(decoded.pixels, requirements="W"))
 
@@ -80,7 +84,7 @@ class Transform(nn.Module):
 
     def _one(self, image: Picture) -> Float[Tensor, "c h w"]:
         try:
-            return self.view(self.pixels(_content(image)))
+            return self.view(self.pixels(_content(image), 'twofold.load(..., value_range="{}")'))
         except BrokenImage as reason:
             name = f"{image}" if isinstance(image, str | Path) else f"this {type(image).__name__}"
             raise TwofoldError(f"{name} is no image that can be read: {reason}") from None

@@ -111,15 +111,12 @@ def _hyphens(parser: Any) -> None:
 
 def _one_line(message: str, parser: Any) -> str:
     message = " ".join(message.split())
-    flags = [flag for action in parser._actions for flag in action.option_strings]
-    unknown = re.search(r"(--[\w.-]+)", message) if "nrecognized" in message else None
-    if unknown:
-        return f"there is no option {unknown[1]}{nearest(unknown[1], flags)}"
-    inside = re.search(r"Group '(\w+)' does not accept option '(\w+)'", message)
+    inside = re.search(r"Group '([\w.]+)' does not accept option '([\w.-]+)'", message)
     if inside:
-        start = f"--{inside[1]}.".replace("_", "-")
-        own = [flag.removeprefix(start).replace("-", "_") for flag in flags if flag.startswith(start)]
-        return f"{inside[1]} has no option '{inside[2]}'{nearest(inside[2], own)}"
+        return _no_such(f"{inside[1]}.{inside[2]}", parser)
+    unknown = re.search(r"nrecognized.*?(--[\w.-]+)|Option '([\w.-]+)' is not accepted", message)
+    if unknown:
+        return _no_such(unknown[1] or unknown[2], parser)
     missing = re.search(r"arguments are required: (.+)", message)
     if missing:
         return f"{missing[1]} is missing (see: {parser.prog} --help)"
@@ -133,17 +130,32 @@ def _one_line(message: str, parser: Any) -> str:
     return f"{name}: {reason[0].lower()}{reason[1:]}"
 
 
+def _no_such(option: str, parser: Any) -> str:
+    """What was meant, and what its group has: a flag as it was typed, or a key of a file with its group's."""
+    known = [flag for action in parser._actions for flag in action.option_strings]
+    if option.startswith("--"):
+        option = option.replace("_", "-")
+    else:
+        known = [flag.lstrip("-").replace("-", "_") for flag in known]
+    group, dot, name = option.partition(".")
+    own = [each.removeprefix(group + dot) for each in known if dot and each.startswith(group + dot)]
+    if own:
+        return f"{group} has no option '{name}'{nearest(name, own)} (it has: {', '.join(own)})"
+    return f"there is no option {option}{nearest(option, known)}"
+
+
 def _wanted(reason: str) -> str:
     """What jsonargparse expected, in words."""
     literal = re.search(r"Literal\[([^]]*)\]", reason)
     if literal:
         return f"one of {literal[1].replace(chr(39), '')}"
+    plain = re.search(r"value: ([\w.+-]+)$", reason)
     kinds = {
         "int": "a whole number",
         "float": "a number",
         "bool": "true or false",
         "str": "a text",
-        "tuple": 'a list, as "[1,2]"',
+        "tuple": f'a list, as "[{plain[1] if plain else "1,2"}]"',
     }
     named = re.findall(r"<class '(\w+)'>", reason.partition("value")[0])
     known = [kinds[kind] for kind in named if kind in kinds]

@@ -20,7 +20,7 @@ class ConfigFile(ActionConfigFile):
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         """Takes the options that stand in the file."""
         if Path(values).is_file():
-            read_config(Path(values))
+            _refuse_bare_groups(Path(values), parser)
         super().__call__(parser, cfg, values, option_string)
 
 
@@ -65,6 +65,14 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
         raise UsageError(f"{path} is no YAML file of options: it needs lines of 'name: value'")
     return content
+
+
+def _refuse_bare_groups(path: Path, parser: Any) -> None:
+    """A protocol has options; what stands in their place would arrive as the whole protocol."""
+    for name, told in read_config(path).items():
+        own = [a.dest.partition(".")[2] for a in parser._actions if a.dest.startswith(f"{name}.")]
+        if own and not isinstance(told, dict | None):
+            raise UsageError(f"{path}: {name} takes options, as '{name}: {{{own[0]}: ...}}', not {told}")
 
 
 def _refuse_bomb(path: Path, text: str) -> None:

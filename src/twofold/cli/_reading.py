@@ -1,8 +1,11 @@
 """How image files are read: options that commands share, and what runs remember of them."""
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from twofold.core.processes import is_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -33,26 +36,34 @@ def as_typed(args: "Namespace", *sides: int | None) -> dict[str, Any]:
 
 
 def as_typed_or_trained(args: "Namespace", subjects: Iterable[str]) -> dict[str, Any]:
-    """As ``as_typed``; what was not typed is as the subjects that are runs remember it.
+    """As ``as_typed``; what was not typed is as the subjects that are runs, or lie in one, remember it.
 
     Where they do not agree, images are as large as any of them wants, and the range is the data's own.
     """
     from twofold.core.run import RunFolder
     from twofold.data.opening import settings_from
 
-    runs = [path for path in runs_among(subjects) if (path / "spec.json").is_file()]
+    folders = dict.fromkeys(place if place.is_dir() else place.parent for place in _places(subjects))
+    runs = [path for path in folders if (path / "spec.json").is_file()]
     trained = [RunFolder(path).spec["data"]["open"] for path in runs]
     typed = as_typed(args)
     if typed["store_size"] is None and trained:
         sizes = ({name: opened.get(name) for name in ("size", "store_size")} for opened in trained)
         typed |= max(sizes, key=lambda each: settings_from(**each, value_range=None).short_side)
-    ranges = {opened.get("value_range") for opened in trained}
+    ranges = sorted({opened["value_range"] for opened in trained if opened.get("value_range")})
     if typed["value_range"] is None and len(ranges) == 1:
-        typed["value_range"] = ranges.pop()
+        typed["value_range"] = ranges[0]
+    elif typed["value_range"] is None and ranges and is_first():
+        told = f"the runs' images of more than 8 bits were read with other ranges ({', '.join(ranges)})"
+        print(f"{told}: here the data's own is taken; choose one with --range", file=sys.stderr)
     return typed
 
 
 def runs_among(subjects: Iterable[str]) -> list[Path]:
     """Folders among the subjects, those of ``RUN@PART`` included."""
+    return [place for place in _places(subjects) if place.is_dir()]
+
+
+def _places(subjects: Iterable[str]) -> list[Path]:
     places = (text if Path(text).exists() else text.rpartition("@")[0] for text in subjects)
-    return [Path(place) for place in places if place and Path(place).is_dir()]
+    return [Path(place) for place in places if place and Path(place).exists()]

@@ -29,6 +29,9 @@ def parser() -> "ArgumentParser":
     parser.add_argument("--finetune", action="store_true", help="train the encoder, too")
     parser.add_argument("--epochs", type=float, default=20.0, help="of fine-tuning")
     parser.add_argument(
+        "--optimizer", type=str, default="adamw", help="of fine-tuning: adamw, or with --from-head lars"
+    )
+    parser.add_argument(
         "--from-head",
         type=int,
         default=0,
@@ -42,17 +45,31 @@ def parser() -> "ArgumentParser":
         help="hold out whole groups: column of FILE.csv, or regular expression on the path",
     )
     add_reading(parser)
-    parser.add_argument("--out", type=str, help="folder of the classifier; by default RUN/classifier")
+    parser.add_argument(
+        "--out", type=str, help="folder of the classifier; by default RUN/classifier[-CHECKPOINT]"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of what is held out, initial weights and order")
     return parser
 
 
 def run(args: "Namespace") -> int:
     """Writes the classifier and tells its held-out score."""
-    from twofold.apply.classifier import refuse_existing
+    from twofold.apply.classifier import claimed
+    from twofold.apply.load import refuse_missing
+
+    _check(args)
+    out = _folder(args)
+    refuse_missing(args.run)
+    with claimed(out):
+        classifier = _fitted(args)
+    classifier.save(out)
+    _tell(classifier, out)
+    return 0
+
+
+def _fitted(args: "Namespace") -> "Classifier":
     from twofold.apply.fit import Wish, fit_classifier
     from twofold.apply.from_head import from_head
-    from twofold.apply.load import refuse_missing
     from twofold.data.opening import open_with_store, settings_from
     from twofold.data.screen import Screen
     from twofold.evaluations._seen_labels import seen_labels
@@ -60,10 +77,6 @@ def run(args: "Namespace") -> int:
     from twofold.evaluations._task import make_task
     from twofold.train.engine import Engine, seed_everything
 
-    _check(args)
-    out = _folder(args)
-    refuse_missing(args.run)
-    refuse_existing(out)
     screen = Screen()
     settings = settings_from(**as_typed_or_trained(args, [args.run]))
     opened = open_with_store(args.data, args.labels, settings, None, screen)
@@ -72,19 +85,16 @@ def run(args: "Namespace") -> int:
     seed_everything(args.seed)
     subject = resolve(args.run, opened.source)
     notes = [*task.notes, *seen_labels(args.run, subject, task)]
-    classifier = fit_classifier(
+    return fit_classifier(
         from_head(subject, args.from_head) if args.from_head else subject,
         opened.source,
         task,
-        Wish(args.head, args.finetune, args.epochs, args.seed),
+        Wish(args.head, args.finetune, args.epochs, args.seed, args.optimizer),
         decode={"short_side": settings.short_side, "value_range": opened.store.index.value_range},
         record={"command": shlex.join(["twofold", *args.words]), "notes": notes},
         engine=Engine.start(),
         screen=screen,
     )
-    classifier.save(out)
-    _tell(classifier, out)
-    return 0
 
 
 def _check(args: "Namespace") -> None:
@@ -98,6 +108,10 @@ def _check(args: "Namespace") -> None:
         raise UsageError(f"--epochs {args.epochs:g}: it has to be above 0")
     if args.given.get("epochs") is not None and not args.finetune:
         raise UsageError("--epochs is of fine-tuning, and the encoder stays as it is: add --finetune")
+    if args.optimizer not in ("adamw", "lars"):
+        raise UsageError(f"--optimizer {args.optimizer}: it is adamw or lars")
+    if args.optimizer == "lars" and not (args.finetune and args.from_head):
+        raise UsageError("--optimizer lars is for fine-tuning from the head: add --finetune --from-head 1")
     if args.seed < 0:
         raise UsageError(f"--seed {args.seed}: it has to be 0 or more")
     if args.from_head < 0:
@@ -105,10 +119,12 @@ def _check(args: "Namespace") -> None:
 
 
 def _folder(args: "Namespace") -> Path:
-    """Inside the run where there is one."""
+    """Inside the run where there is one; checkpoints are called alike in all runs."""
     if args.out:
         return Path(args.out)
     run = Path(args.run)
+    if run.is_file():
+        return run.with_name(f"classifier-{run.stem}")
     return run / "classifier" if run.is_dir() else Path("classifiers") / run.name.replace(":", "-")
 
 

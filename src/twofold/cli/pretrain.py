@@ -108,7 +108,7 @@ def begin(args: "Namespace", request: "Request", teacher: str | None = None) -> 
     """
     from twofold.train.engine import Engine
     from twofold.train.interrupts import Stopped
-    from twofold.train.prepare import prepare
+    from twofold.train.prepare import build, images_for, prepare
     from twofold.train.pretrain import start
     from twofold.train.trackers import require
 
@@ -116,11 +116,7 @@ def begin(args: "Namespace", request: "Request", teacher: str | None = None) -> 
     if args.track:
         require(args.track)
     engine = Engine.start(args.precision, threads=args.threads, compiled=args.compile)
-    opened = {
-        "data": _absolute(args.data),
-        "labels": _absolute(args.labels),
-        **as_typed(args, request.size, request.view_size),
-    }
+    opened = how_to_open(args, request)
     source = _opened(opened)
     with LiveShow() as show:
         prepared = prepare(
@@ -134,6 +130,8 @@ def begin(args: "Namespace", request: "Request", teacher: str | None = None) -> 
             show=show,
         )
         if args.dry_run:
+            images = images_for(request.method, source, request.arguments)
+            build(prepared.run, images, engine)  # refuses what a run would
             if is_first():
                 spec = {**asdict(prepared.run), "key": prepared.run.key, **prepared.about}
                 print(json.dumps(spec, indent=2))
@@ -182,8 +180,13 @@ def _as_it_began(folder: "RunFolder") -> int | None:
 
 
 def _opened_again(folder: "RunFolder") -> "Source":
+    """The run's data; without labels where these cannot be had any more, unless the run learns from them."""
+    from twofold.core import registry
+
     try:
-        return _opened(folder.run.data["open"])
+        run = folder.run
+        told = registry.find("methods", run.method["name"]).told_labels(run.method["arguments"])
+        return _opened(run.data["open"], needs_labels=told)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise TwofoldError(
             f"{folder.path / 'spec.json'} is damaged: it does not tell how the data is opened ({error})"
@@ -219,13 +222,29 @@ def _stopped(folder: "RunFolder") -> int:
     return 130
 
 
-def _opened(how: dict[str, Any]) -> "Source":
-    """The data, decoded by one process of each machine where that has not been done yet."""
+def _opened(how: dict[str, Any], *, needs_labels: bool | None = None) -> "Source":
+    """The data, decoded by one process of each machine where that has not been done yet.
+
+    Args:
+        how: Keywords that open it.
+        needs_labels: Whether a run that goes on learns from labels; None for a run that begins.
+    """
     from twofold.core import dist
     from twofold.data import open_source
 
     with dist.one_before_the_others():
-        return open_source(**how, progress=is_first())
+        try:
+            return open_source(**how, progress=is_first())
+        except TwofoldError as error:
+            if needs_labels is None or how.get("labels", "auto") in ("auto", "none"):
+                raise
+            if needs_labels:
+                error.add_note("the run learns from labels: it goes on only with those that it began with")
+                raise
+            source = open_source(**{**how, "labels": "none"}, progress=is_first())
+            if is_first():
+                print(f"{error}; going on without labels, which only probes would read", file=sys.stderr)
+            return source
 
 
 def request_of(args: "Namespace", method: str | None) -> "Request":
@@ -239,6 +258,15 @@ def request_of(args: "Namespace", method: str | None) -> "Request":
     fields = {name: given[name] for name in Request.__dataclass_fields__ if name in given}
     arguments = {name: given[name] for name in known if name in given}
     return Request(**{**fields, "method": method, "arguments": arguments})
+
+
+def how_to_open(args: "Namespace", request: "Request") -> dict[str, Any]:
+    """Keywords that open the data, now and again."""
+    return {
+        "data": _absolute(args.data),
+        "labels": _absolute(args.labels),
+        **as_typed(args, request.size, request.view_size),
+    }
 
 
 def _absolute(data: str) -> str:

@@ -33,7 +33,7 @@ class Method(nn.Module):
             epochs, and the fields of ``train.optim.OptimizerSpec``) for ``--preset``; ``small`` is
             what a small machine and small images use when nothing else is asked for. A preset's ``lr``
             is for batches of 256 and scales with the batch.
-        learns_from_labels: Whether ``batch.targets`` is filled.
+        learns_from_labels: Whether it learns from labelled images only, and from their labels.
         revision: Raised when a fix changes what the method learns.
         later: Hyper-parameters that came after the first runs. Their default is what was done before, and
             runs name them only where they are not at it: so keys stay what they were.
@@ -68,6 +68,18 @@ class Method(nn.Module):
             What is to be changed; none by default. What the user asked for stays as it is.
         """
         return {}
+
+    @classmethod
+    def told_labels(cls, arguments: Mapping[str, Any]) -> bool:  # noqa: ARG003
+        """Whether ``batch.targets`` is filled, which may hang on the hyper-parameters.
+
+        A method that learns from labels gets labelled images only; another one that is told labels gets all
+        images, and -1 for those without one.
+
+        Args:
+            arguments: The hyper-parameters; those of ``later`` that are at their default may be missing.
+        """
+        return cls.learns_from_labels
 
     def setup(self, items: int, classes: int, steps: int) -> None:
         """Allocates what depends on the data: banks, memories, class heads. Default: nothing."""

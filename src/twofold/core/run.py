@@ -20,7 +20,8 @@ class Run:
     Args:
         method: ``name``, ``revision`` and constructor ``arguments``.
         encoder: The encoder's spec.
-        data: ``name``, ``fingerprint``, ``images`` trained on, and how to open it again.
+        data: ``name``, ``fingerprint`` of the whole, ``learned_from``: that of what the training sees (absent
+            in older runs), ``images`` trained on, and how to open it again.
         recipe: The views, as plain data.
         view_size: Side of a global view in pixels.
         optimizer: Its spec.
@@ -57,7 +58,7 @@ class Run:
     def deciding(self) -> dict[str, Any]:
         """What the key is a hash of."""
         content = asdict(self)
-        content["data"] = {"fingerprint": self.data["fingerprint"]}
+        content["data"] = {"fingerprint": self.data.get("learned_from", self.data["fingerprint"])}
         del content["epochs"]
         for unused in ("micro_batch", "freeze"):
             if not content[unused]:
@@ -99,7 +100,7 @@ class RunFolder:
                 else f"go on with: twofold pretrain --resume {same[0]}"
             )
             raise TwofoldError(
-                f"this very run exists already: {same[0]} (same method, data, settings and seed); "
+                f"this very run exists already: {same[0]} (same method, images, settings and seed); "
                 f"{on}, choose another --seed, or delete it"
             )
         folder = cls(out / run.folder_name)
@@ -149,23 +150,6 @@ class RunFolder:
         if wrong:
             raise TwofoldError(f"{file} is damaged: what it tells of {', '.join(wrong)} makes no sense")
         return Run(**told)
-
-    @property
-    def setting(self) -> str:
-        """Eight hexadecimal digits; equal for runs that differ in nothing but the seed.
-
-        Runs of as many minutes on the same machine are of one setting, however many steps each came to.
-
-        Raises:
-            TwofoldError: If the spec is damaged.
-        """
-        content, spec = self.run.deciding(), self.spec
-        del content["seed"]
-        asked = spec.get("asked")
-        if isinstance(asked, dict) and asked.get("minutes"):
-            machine = ("device", "gpu", "processor", "processes", "threads", "compiled")
-            content["steps"] = [asked["minutes"], *(spec.get(name) for name in machine)]
-        return _digest(content)
 
     def log(self) -> Iterator[dict[str, Any]]:
         """Lines of ``log.jsonl``, up to one that is torn or damaged."""

@@ -20,6 +20,7 @@ class Images(Protocol):
         paths: Where each image came from, relative to the data's root.
         labels: Class of each image, -1 where it has none; None where the split has no labels.
         sizes: Height and width of each stored image in pixels.
+        digests: Hash of each image as it is read.
     """
 
     @property
@@ -35,6 +36,11 @@ class Images(Protocol):
     @property
     def sizes(self) -> Int[np.ndarray, "n 2"]:
         """Height and width of each image."""
+        ...
+
+    @property
+    def digests(self) -> UInt8[np.ndarray, "n d"]:
+        """Hash of each image as it is read."""
         ...
 
     def __len__(self) -> int: ...
@@ -56,8 +62,10 @@ class Source:
         size: Typical short side of the images in pixels.
         mean: Channel means over the training images, in [0, 1].
         std: Channel standard deviations.
-        fingerprint: Hash of the contents; part of a run's key.
+        fingerprint: Hash of the whole data, paths and labels included: figures of equal ones compare.
         skipped: Files that were left out, as (path, reason).
+        place: Where it lies: an absolute path, or what it was opened by.
+        value_range: What became black and white in images of more than 8 bits; None where there are none.
     """
 
     name: str
@@ -69,3 +77,5 @@ class Source:
     std: tuple[float, ...]
     fingerprint: str
     skipped: tuple[tuple[str, str], ...] = ()
+    place: str = ""
+    value_range: tuple[float, float] | None = None

@@ -13,7 +13,8 @@ from twofold.core.errors import UsageError
 from twofold.core.source import Source
 from twofold.data.images import StoredImages
 from twofold.data.labels import from_csv, from_folders
-from twofold.data.layout import inner_splits, splits_of, suffix_of, wrapping
+from twofold.data.layout import splits_of, suffix_of, wrapping
+from twofold.data.notes import notes
 from twofold.data.screen import Screen
 from twofold.data.store import Index, Store
 
@@ -47,16 +48,13 @@ def assembled(store: Store, labels: str, screen: Screen) -> Opened:
     """
     index = store.index
     splits, folders = (list(index.splits), None) if index.splits is not None else splits_of(index.paths)
-    classes, numbers = _labels(labels, index, splits, folders, screen)
+    for note in notes(index, splits, folders):
+        screen.say(note)
+    classes, numbers, splits = _labels(labels, index, splits, folders, screen)
     names = np.array(splits)
     rows = {split: np.flatnonzero(names == split) for split in _SPLITS if split in splits}
     skipped = _skipped(index, splits)
     _tell(skipped, screen)
-    if folders is not None and (inner := inner_splits(folders)):
-        screen.say(
-            f"the folders {', '.join(inner)} lie below others and are no splits there: "
-            "their images are not kept apart; put these folders at the top"
-        )
     channels = int(index.rows["channels"].max())
     images = {
         split: StoredImages(store, chosen, _wanted(numbers[chosen]), channels)
@@ -74,23 +72,28 @@ def assembled(store: Store, labels: str, screen: Screen) -> Opened:
         std=std[:channels],
         fingerprint=_fingerprint(index, splits, classes, numbers),
         skipped=skipped,
+        place=index.place,
+        value_range=index.value_range,
     )
     return Opened(source, store, rows)
 
 
 def _labels(
-    labels: str, index: Index, splits: Sequence[str], folders: Sequence[list[str]] | None, screen: Screen
-) -> tuple[tuple[str, ...], Int[np.ndarray, " n"]]:
+    labels: str, index: Index, splits: list[str], folders: Sequence[list[str]] | None, screen: Screen
+) -> tuple[tuple[str, ...], Int[np.ndarray, " n"], list[str]]:
+    """Classes, labels and the splits, which a CSV file may say, too."""
     none = np.full(len(index.paths), -1, np.int64)
     if labels == "none":
-        return (), none
+        return (), none, splits
     if labels not in ("auto", "folders"):
-        return from_csv(Path(labels).expanduser(), index.paths, screen)
+        return from_csv(Path(labels).expanduser(), index.paths, splits, screen, index.place)
     if folders is not None:
-        return from_folders(splits, folders, demanded=labels == "folders")
+        demanded = labels == "folders"
+        return *from_folders(splits, folders, index.paths, screen, demanded=demanded), splits
     if labels == "folders":
         raise UsageError(f"--labels folders: {index.name} has no folders; use auto, none or a CSV file")
-    return tuple(index.classes), none if index.labels is None else np.array(index.labels, np.int64)
+    numbers = none if index.labels is None else np.array(index.labels, np.int64)
+    return tuple(index.classes), numbers, splits
 
 
 def _wanted(labels: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"] | None:

@@ -34,7 +34,7 @@ class Decoded(NamedTuple):
         pixels: ``c`` is 1 where all channels are equal, else 3.
         size: Height and width in pixels of the upright image in the file.
         mode: Pillow's name of the file's pixel type.
-        format: Name of the file format.
+        format: Name of the file format; ``TIFF+`` where there are more pages than the one that was read.
         bits: Bits of one channel in the file.
         extent: Least and greatest value before they were mapped to 8 bits; None for images of 8 bits.
         digest: Hash of shape and pixels.

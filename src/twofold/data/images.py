@@ -56,6 +56,13 @@ class StoredImages:
         """Path of each image, relative to the data's root."""
         return [self._all_paths[row] for row in self._rows]
 
+    @property
+    def digests(self) -> UInt8[np.ndarray, "n d"]:
+        """Hash of each image's pixels, whether they are kept as JPEG, and the channels it is read with."""
+        kept = np.array(self._raw, np.uint8)[self._segment]
+        channels = np.full_like(kept, self._channels)
+        return np.column_stack([self._store.index.rows["digest"][self._rows], kept, channels])
+
     def read(self, items: Int[np.ndarray, " b"]) -> Pixels:
         """Pixels of some rows, in the order asked for; a tensor exactly where all images have one size.
 

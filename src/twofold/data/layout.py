@@ -1,11 +1,15 @@
-"""What the names of folders say: which are splits, which are classes, which hold no photographs."""
+"""What the names of folders say: which are splits, which are folds, which hold no photographs."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 SPLITS = {
     "train": "train",
     "training": "train",
+    "labelled": "train",
+    "labeled": "train",
     "val": "val",
     "valid": "val",
     "validation": "val",
@@ -16,7 +20,9 @@ SPLITS = {
     "unsup": "unlabelled",
     "unsupervised": "unlabelled",
 }
-"""Names of folders that are splits, in lower case."""
+"""Words that name a split, in lower case."""
+
+_ONLY_BESIDE_SPLITS = frozenset({"labelled", "labeled"})
 
 _SUFFIXES = frozenset(
     [
@@ -72,6 +78,8 @@ ANNOTATIONS = frozenset(
 """Names of folders that hold no photographs but what is to be seen in them, in lower case."""
 
 _OFTEN_CLASSES = frozenset({"mask", "label"})
+_FOLD = re.compile(r"(k[\W_]*)?folds?[\W_]*\d+|\d+[\W_]*folds?", re.IGNORECASE)
+_BETWEEN_WORDS = re.compile(r"[\W\d_]+|(?<=[a-z])(?=[A-Z])")
 _PHOTOGRAPHS = frozenset(
     [
         "images",
@@ -87,6 +95,7 @@ _PHOTOGRAPHS = frozenset(
         "inputs",
     ]
 )
+_SAY_NOTHING = _PHOTOGRAPHS | {"set", "data", "dataset"}
 
 
 def suffix_of(path: str) -> str:
@@ -115,12 +124,26 @@ def run_folders(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{folder}/" for folder in runs if folder)
 
 
+def split_named(name: str) -> str:
+    """The split that a name says, numbers and words as ``images`` aside; empty where it says none.
+
+    So do ``Train``, ``train2017``, ``test-set`` and ``imagesVal``; ``bullet train`` and ``train_val`` do not.
+    """
+    named = {SPLITS.get(word, "") for word in _words(name) if word not in _SAY_NOTHING}
+    return named.pop() if len(named) == 1 else ""
+
+
+def is_fold(name: str) -> bool:
+    """Whether a folder of this name is a fold of a cross-validation, as ``fold1`` and ``Fold_02`` are."""
+    return _FOLD.fullmatch(name) is not None
+
+
 def images_among(paths: Sequence[str]) -> tuple[list[int], list[tuple[str, str]]]:
     """Positions of the image files among the files of a folder, and the others with the reason.
 
     Files without a suffix count as images here, because data sets without suffixes exist: only
-    decoding tells. A folder ``masks``, ``labels`` ... holds annotations where a folder beside it has
-    images of the same names as at least half of those in it.
+    decoding tells. A folder ``masks``, ``train_labels`` ... holds annotations where a folder of photographs
+    (``images``, ``train`` ...) lies beside it, or any that has images of the same names as half of its own.
     """
     named = [i for i, path in enumerate(paths) if _may_be_image(path)]
     annotations = _annotation_folders([paths[i] for i in named])
@@ -130,7 +153,7 @@ def images_among(paths: Sequence[str]) -> tuple[list[int], list[tuple[str, str]]
         if position not in chosen:
             others.append((path, "not an image"))
         elif path.rpartition("/")[0] in annotations:
-            others.append((path, "an annotation: an image beside this folder has the same name"))
+            others.append((path, "an annotation: its folder is called so and lies beside the images"))
         else:
             images.append(position)
     return images, others
@@ -143,7 +166,7 @@ def wrapping(paths: Sequence[str]) -> int:
     first, last = min(paths).split("/")[:-1], max(paths).split("/")[:-1]
     depth = 0
     for one, other in zip(first, last, strict=False):
-        if one != other or one.lower() in SPLITS:
+        if one != other or split_named(one):
             break
         depth += 1
     return depth
@@ -152,13 +175,15 @@ def wrapping(paths: Sequence[str]) -> int:
 def splits_of(paths: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """The split of each image (empty where it is in none) and the folders below it.
 
-    Folders called ``train``, ``val`` ... at the top are splits. Images outside of them are ``train``,
-    unless there is a ``train`` folder: then they are in no split. A few images above the one folder that
-    holds the splits are in none either.
+    Folders called ``train``, ``val`` ... at the top are splits, ``labelled`` only beside others.
+    Images outside of them are ``train``, unless there is a ``train`` folder: then they are in no split. A few
+    images above the one folder that holds the splits are in none either.
     """
     depth = _around_splits(paths)
     parents = [path.rpartition("/")[0] for path in paths]
     parsed = {parent: _split_and_folders(parent, depth) for parent in set(parents)}
+    if any(split for split, _ in parsed.values()):
+        parsed = {parent: _split_and_folders(parent, depth, beside_splits=True) for parent in parsed}
     splits = [parsed[parent][0] for parent in parents]
     folders = [parsed[parent][1] for parent in parents]
     if "train" not in splits:
@@ -169,8 +194,8 @@ def splits_of(paths: Sequence[str]) -> tuple[list[str], list[list[str]]]:
 
 def inner_splits(folders: Sequence[list[str]]) -> list[str]:
     """Names of two splits or more that folders further down have, as in ``cat/train`` and ``cat/test``."""
-    names = {name for each in set(map(tuple, folders)) for name in each if name.lower() in SPLITS}
-    return sorted(names) if len({SPLITS[name.lower()] for name in names}) > 1 else []
+    names = {name for each in set(map(tuple, folders)) for name in each if split_named(name)}
+    return sorted(names) if len(set(map(split_named, names))) > 1 else []
 
 
 def _around_splits(paths: Sequence[str]) -> int:
@@ -185,36 +210,15 @@ def _around_splits(paths: Sequence[str]) -> int:
 
 
 def _has_splits(folders: Sequence[str], depth: int) -> bool:
-    return any(folder.split("/")[depth].lower() in SPLITS for folder in folders)
+    return any(split_named(folder.split("/")[depth]) for folder in folders)
 
 
-def _split_and_folders(parent: str, depth: int) -> tuple[str, list[str]]:
+def _split_and_folders(parent: str, depth: int, *, beside_splits: bool = False) -> tuple[str, list[str]]:
     inner = parent.split("/")[depth:] if parent else []
-    split = SPLITS.get(inner[0].lower(), "") if inner else ""
+    split = split_named(inner[0]) if inner else ""
+    if split and not beside_splits and _ONLY_BESIDE_SPLITS.intersection(_words(inner[0])):
+        split = ""
     return split, inner[1:] if split else inner
-
-
-def class_folders(
-    splits: Sequence[str], folders: Sequence[list[str]], *, allow_strays: bool = False
-) -> list[str]:
-    """The class folder of each image, empty where it has none.
-
-    The first level of folders on which the images differ names the classes. A split with an image
-    directly in it has no classes, unless strays are allowed: then only that image has none.
-    """
-    flat = {split for split, folder in zip(splits, folders, strict=True) if not folder}
-    without = {"", "unlabelled"} | (set() if allow_strays else flat)
-    labelled = [bool(folder) and split not in without for split, folder in zip(splits, folders, strict=True)]
-    level = 0
-    while True:
-        names = [f[level] if has and len(f) > level else "" for f, has in zip(folders, labelled, strict=True)]
-        found = {name for name, has in zip(names, labelled, strict=True) if has}
-        strays = "" in found
-        if len(found - {""}) > 1 and (allow_strays or not strays):
-            return names
-        if strays or not found:
-            return [""] * len(names)
-        level += 1
 
 
 def _may_be_image(path: str) -> bool:
@@ -222,30 +226,60 @@ def _may_be_image(path: str) -> bool:
     return suffix in _SUFFIXES or not suffix
 
 
-def _annotation_folders(paths: Sequence[str]) -> set[str]:
-    """Folders called so, half of whose images have one of the same name elsewhere under their parent.
+@cache
+def _words(name: str) -> tuple[str, ...]:
+    """Words of a name in lower case, without numbers: ``trainImages_2017`` has train and images."""
+    return tuple(word.lower() for word in _BETWEEN_WORDS.split(name) if word)
 
-    ``mask`` and ``label`` may well be classes: there the other has to be of another format, or in a
-    folder of photographs.
+
+def _kind_of_annotation(name: str) -> str:
+    """What a folder's name says it holds beside splits, as ``masks`` in ``train_masks``; else nothing."""
+    kind = "".join(word for word in _words(name) if word not in SPLITS and word not in _SAY_NOTHING)
+    return kind if kind in ANNOTATIONS else ""
+
+
+def _says_photographs(name: str) -> bool:
+    words = _words(name)
+    return bool(words) and all(word in SPLITS or word in _SAY_NOTHING for word in words)
+
+
+def _annotation_folders(paths: Sequence[str]) -> set[str]:
+    """Folders called so that lie beside one of photographs, or half of whose images have a namesake.
+
+    A namesake is an image of the same name elsewhere under their parent. ``mask`` and ``label`` may well be
+    classes: there it has to be of another format, or in a folder of photographs.
     """
-    suspects, others = [], []
-    for path in paths:
-        *folders, file = path.split("/")
-        lower = [folder.lower() for folder in folders]
-        level = next((i for i, folder in enumerate(lower) if folder in ANNOTATIONS), None)
-        stem = file.partition(".")[0]
-        if level is None:
-            others.append((folders, lower, stem, suffix_of(path)))
+    levels: dict[str, int] = {}
+    above_photographs: set[str] = set()
+    for folder in {path.rpartition("/")[0] for path in paths}:
+        parts = folder.split("/")
+        level = next((i for i, part in enumerate(parts) if _kind_of_annotation(part)), None)
+        if level is not None:
+            levels[folder] = level
         else:
-            own = suffix_of(path) if lower[level] in _OFTEN_CLASSES else None
-            suspects.append(("/".join(folders[:level]), stem, own, "/".join(folders)))
-    if not suspects:
+            above = ("/".join(parts[:i]) for i, part in enumerate(parts) if _says_photographs(part))
+            above_photographs.update(above)
+    return {
+        folder for folder, level in levels.items() if "/".join(folder.split("/")[:level]) in above_photographs
+    } | _with_namesakes(paths, levels)
+
+
+def _with_namesakes(paths: Sequence[str], levels: Mapping[str, int]) -> set[str]:
+    if not levels:
         return set()
+    suspects = []
     beside: dict[tuple[str, str], set[str]] = {}
-    for folders, lower, stem, suffix in others:
-        for level in range(len(folders)):
+    for path in paths:
+        folder, _, file = path.rpartition("/")
+        parts, stem, suffix = folder.split("/") if folder else [], file.partition(".")[0], suffix_of(path)
+        if (level := levels.get(folder)) is not None:
+            own = suffix if _kind_of_annotation(parts[level]) in _OFTEN_CLASSES else None
+            suspects.append(("/".join(parts[:level]), stem, own, folder))
+            continue
+        lower = [part.lower() for part in parts]
+        for level in range(len(parts) + 1):
             kind = "photograph" if _PHOTOGRAPHS.intersection(lower[level:]) else suffix
-            beside.setdefault(("/".join(folders[:level]), stem), set()).add(kind)
+            beside.setdefault(("/".join(parts[:level]), stem), set()).add(kind)
     all_in = Counter(folder for *_, folder in suspects)
     paired = Counter(
         folder for parent, stem, own, folder in suspects if beside.get((parent, stem), set()) - {own}

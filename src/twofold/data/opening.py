@@ -73,5 +73,17 @@ def _two_numbers(text: str) -> tuple[float, float]:
     except ValueError:
         low, high = 0.0, 0.0
     if not low < high:
-        raise UsageError(f"--range {text}: write two numbers, the smaller first, as 0:4095")
+        raise UsageError(
+            f"--range (value_range in Python) {text}: write two numbers, the smaller first, as 0:4095"
+        )
     return low, high
+
+
+def range_text(value_range: tuple[float, float] | None) -> str | None:
+    """``LOW:HIGH``, from which ``settings_from`` makes the very same range; None where there is none.
+
+    Nor is there one where all values are the same, and any range makes them black.
+    """
+    if value_range is None or not value_range[0] < value_range[1]:
+        return None
+    return ":".join(repr(float(value)).removesuffix(".0") for value in value_range)

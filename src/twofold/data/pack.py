@@ -32,16 +32,18 @@ def pack(origin: Origin, settings: Settings, cache: Path, screen: Screen) -> Sto
     """The store of a data set: opened where it is up to date, else brought up to date.
 
     Only images that are new or changed are decoded. A reader sees nothing of it until the new index
-    replaces the old one in the last step: a pack that is killed leaves the store as it was.
+    replaces the old one in the last step: a pack that is killed leaves the store as it was. Who asks for the
+    range that the data has by itself gets the store that was made without asking for any.
 
     Raises:
         TwofoldError: If no image is usable, more than half are broken, or the disk is full.
     """
-    folder = cache / "stores" / f"{origin.name}-{_key(origin, settings)}"
+    folder = _folder(cache, origin, settings)
     store = open_store(folder)
-    if store is not None and store.index.stamp == origin.stamp and not _to_try_again(store.index):
-        touch(folder)
-        return store
+    for known in (store, _of_own_range(cache, origin, settings)):
+        if known is not None and known.index.stamp == origin.stamp and not _to_try_again(known.index):
+            touch(known.folder)
+            return known
     with closing(origin.listing()) as listing, warnings.catch_warnings(), _told_where(folder):
         warnings.simplefilter("ignore")  # decoders warn of what the list of broken files tells
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,8 +88,16 @@ class _Task:
     screen: Screen
 
 
-def _key(origin: Origin, settings: Settings) -> str:
-    return digest([origin.place, repr(settings)])[:12]
+def _folder(cache: Path, origin: Origin, settings: Settings) -> Path:
+    return cache / "stores" / f"{origin.name}-{digest([origin.place, repr(settings)])[:12]}"
+
+
+def _of_own_range(cache: Path, origin: Origin, settings: Settings) -> Store | None:
+    """The store of the data's own range, where that is the one that is asked for."""
+    if settings.value_range is None:
+        return None
+    store = open_store(_folder(cache, origin, dataclasses.replace(settings, value_range=None)))
+    return store if store is not None and store.index.value_range == settings.value_range else None
 
 
 def _bring_up_to_date(folder: Path, store: Store | None, task: _Task) -> None:
@@ -113,6 +123,7 @@ def _bring_up_to_date(folder: Path, store: Store | None, task: _Task) -> None:
             filled = fill(aside, work, todo, task.screen)
             broken |= filled.broken
             _refuse_if_unusable(task, broken, len(keys))
+        _tell_range(task, filled)
         if filled.rows:
             segments.append(Segment(file.name, work.kind, filled.length))
         else:
@@ -145,6 +156,16 @@ def _worth_keeping(index: Index, keys: Sequence[tuple[str, str]], task: _Task) -
         )
         return None
     return index
+
+
+def _tell_range(task: _Task, filled: Filled) -> None:
+    """Where the range that was asked for, or that a run remembers, is not that of the images themselves."""
+    asked, own = task.settings.value_range, filled.extent
+    if asked is not None and own is not None and own != asked:
+        task.screen.say(
+            f"images of more than 8 bits: black is {asked[0]:g}, white {asked[1]:g}; "
+            f"their own values go from {own[0]:g} to {own[1]:g} (--range {own[0]:g}:{own[1]:g})"
+        )
 
 
 def _outgrown(filled: Filled, old: Index) -> bool:

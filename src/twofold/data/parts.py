@@ -5,7 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 
 from twofold.core.source import Images, Pixels
 
@@ -28,18 +28,28 @@ class Part:
         """Path of each image, relative to the data's root."""
         return [self._whole.paths[row] for row in self._rows]
 
+    @property
+    def digests(self) -> UInt8[np.ndarray, "n d"]:
+        """Hash of each image as it is read."""
+        digests: np.ndarray = self._whole.digests[self._rows]
+        return digests
+
     def read(self, items: Int[np.ndarray, " b"]) -> Pixels:
         """Pixels of some rows, in the order asked for."""
         return _in_one_shape(self._whole.read(self._rows[items]), self.sizes)
 
 
 class Joined:
-    """Several splits, one after the other, without their labels."""
+    """Several splits, one after the other; without their labels, unless these are asked for."""
 
     labels: Int[np.ndarray, " n"] | None = None
 
-    def __init__(self, parts: Sequence[Images]) -> None:
+    def __init__(self, parts: Sequence[Images], *, labels: bool = False) -> None:
         self._parts = parts
+        if labels:
+            self.labels = np.concatenate(
+                [np.full(len(part), -1) if part.labels is None else part.labels for part in parts]
+            )
         self._ends = np.cumsum([len(part) for part in parts])
         self.sizes = np.concatenate([part.sizes for part in parts])
 
@@ -51,6 +61,11 @@ class Joined:
     def paths(self) -> Sequence[str]:
         """Path of each image, relative to the data's root."""
         return [path for part in self._parts for path in part.paths]
+
+    @property
+    def digests(self) -> UInt8[np.ndarray, "n d"]:
+        """Hash of each image as it is read."""
+        return np.concatenate([part.digests for part in self._parts])
 
     def read(self, items: Int[np.ndarray, " b"]) -> Pixels:
         """Pixels of some rows, in the order asked for."""

@@ -13,6 +13,9 @@ from twofold.data.deep import deep_colour, has_deep_colour
 UNRECOGNISED = "not recognised as an image"
 """Reason for bytes that no decoder takes for its own."""
 
+MORE_PAGES = "+"
+"""Ends the name of the format of a file that has more pages or frames than the one that is read."""
+
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "GIF", "TIFF", "PPM")
 _DEEP_MODES = frozenset({"I;16", "I;16B", "I;16L", "I;16N", "I", "F"})
 _MID_GREY = 128
@@ -33,7 +36,8 @@ class Picture(NamedTuple):
         size: Height and width in pixels of the upright image in the file; ``values`` may be smaller, where
             JPEG was decoded at a fraction of its size.
         mode: Pillow's name of the file's pixel type: ``RGB``, ``L``, ``P``, ``CMYK``, ``I;16`` ...
-        format: Name of the file format, or ``array``.
+        format: Name of the file format, or ``array``; ``TIFF+`` where there are more pages or frames than the
+            first, the one that is read.
         bits: Bits of one channel in the file.
     """
 
@@ -115,6 +119,8 @@ def _any_format(content: bytes) -> Picture:
         else:
             values = _values(image)
         values = _upright(values, _orientation(image))
+        if _has_more_pages(image):
+            kind += MORE_PAGES
     return Picture(values, (values.shape[0], values.shape[1]), mode, kind, bits)
 
 
@@ -127,6 +133,14 @@ def _values(image: Image.Image) -> Shaped[np.ndarray, "h w c"]:
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))[..., None]
     return np.asarray(image.convert("RGB"))
+
+
+def _has_more_pages(image: Image.Image) -> bool:
+    """Whether there are more pages or frames than the first; to be asked last, because GIF is read on."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # a broken second page of an image whose first is well
+        return False
 
 
 def _over_grey(values: Shaped[np.ndarray, "h w channels_and_alpha"], top: int) -> Shaped[np.ndarray, "h w c"]:

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Int
 
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.source import Images, Source
-from twofold.data.labels import read_column
 from twofold.data.parts import Joined, Part
+from twofold.data.table import read_table
 
 JudgeOn = Literal["test", "val"]
 
@@ -19,11 +19,16 @@ _SPLITS = ("train", "val", "test")
 _HELD_OUT = 1 / 5
 
 
-def pretraining_images(source: Source) -> Images:
+def pretraining_images(source: Source, *, labels: bool = False) -> Images:
     """``train`` and ``unlabelled`` one after the other, their labels withheld.
 
+    Args:
+        source: The data.
+        labels: Whether the labels of ``train`` are told after all, for methods that learn from them beside
+            images without one.
+
     Raises:
-        TwofoldError: If the data has neither.
+        TwofoldError: If the data has neither, or not one label that is to be told.
     """
     parts = [source.splits[name] for name in ("train", "unlabelled") if name in source.splits]
     if not parts:
@@ -31,7 +36,9 @@ def pretraining_images(source: Source) -> Images:
             f"{source.name} has no images to learn from: neither a train nor an unlabelled split, "
             f"only {', '.join(source.splits)}"
         )
-    return Joined(parts)
+    if labels:
+        labelled_images(source)  # refuses where there are none
+    return Joined(parts, labels=labels)
 
 
 def labelled_images(source: Source) -> Images:
@@ -202,7 +209,7 @@ def groups_of(source: Source, group_by: str, table: Path | None) -> dict[str, st
     """
     paths = [path for images in source.splits.values() for path in images.paths]
     if table is not None and "(" not in group_by:  # a pattern has a group
-        values = read_column(table, paths, group_by)
+        values = read_table(table, paths, root=source.place).column(group_by)
         return {path: values.get(row) or path for row, path in enumerate(paths)}
     try:
         pattern = re.compile(group_by)

@@ -21,7 +21,7 @@ from jaxtyping import Shaped, UInt8
 from twofold.core.errors import TwofoldError
 from twofold.core.files import write_aside
 
-_VERSION = 1
+_VERSION = 2
 _INDEX = "index.npz"
 _ABANDONED_AFTER = 3600  # seconds without a write
 

@@ -1,6 +1,6 @@
 """A subject's network, trained further on labelled images; a random one is trained from scratch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +65,7 @@ class Arm:
             seed=embedded.task.seed,
             engine=look.engine,
             screen=look.screen,
-            rate=rate,
+            optimizer=replace(OPTIMIZER, lr=rate),
             from_scratch=self.strength is None,
         )
         return ClassNetwork(encoder, head, embedded.task.classes).eval()

@@ -1,7 +1,6 @@
 """Trains a whole classifier, encoder and head, on labelled images."""
 
 import copy
-from dataclasses import replace
 from typing import ClassVar
 
 from jaxtyping import Float, Int
@@ -26,6 +25,9 @@ from twofold.views.ops.flips import Flip
 
 OPTIMIZER = OptimizerSpec(optimizer="adamw", lr=3e-4, weight_decay=0.01, warmup=0.1)
 BATCH = 64
+FROM_HEAD = OptimizerSpec(optimizer="lars", lr=0.005 * BATCH**0.5, weight_decay=0.0, warmup=0.0)
+"""SimCLR v2's way from the middle of the head (arXiv:2006.10029, section 3); its batches are of 1024."""
+
 FEWEST_STEPS = 100
 
 
@@ -82,7 +84,7 @@ def finetune(
     seed: int,
     engine: Engine,
     screen: Screen,
-    rate: float = OPTIMIZER.lr,
+    optimizer: OptimizerSpec = OPTIMIZER,
     from_scratch: bool = False,
 ) -> tuple[Encoder, nn.Module]:
     """A trained copy of encoder and head, in eval mode.
@@ -97,18 +99,17 @@ def finetune(
         seed: Of order and views.
         engine: Where it is computed.
         screen: Where progress is shown.
-        rate: Highest learning rate.
+        optimizer: How the weights move.
         from_scratch: Whether the encoder is untrained, see ``FineTune``.
     """
     tuned = FineTune(copy.deepcopy(encoder), copy.deepcopy(head), from_scratch=from_scratch)
     tuned = engine.place(tuned)
-    spec = replace(OPTIMIZER, lr=rate)
     batch_size = min(BATCH, len(images))
     views = ViewMaker(tuned.views, seed=seed, view_size=encoder.spec["size"], channels=channels)
     training = Training(
         method=tuned,
-        optimizer=make_optimizer(spec, tuned.param_groups()),
-        spec=spec,
+        optimizer=make_optimizer(optimizer, tuned.param_groups()),
+        spec=optimizer,
         stream=Stream(images, views, batch_size, seed, labels=True, ahead=engine.ahead),
         engine=engine,
         total=max(FEWEST_STEPS, round(epochs * len(images) / batch_size)),

@@ -56,4 +56,5 @@ def _line(folder: Path | None) -> Iterator[Run]:
 
 
 def _learns_from_labels(run: Run) -> bool:
-    return bool(registry.find("methods", run.method["name"]).learns_from_labels)
+    method = run.method
+    return bool(registry.find("methods", method["name"]).told_labels(method["arguments"]))

@@ -21,8 +21,8 @@ class SimCLRV2(Method):
 
     It is SimCLR with larger encoders and a head of three layers. The last layers of a head serve the pretext
     task; its first one still serves others, and with few labels the network is best fine-tuned from there
-    (``twofold fit RUN --finetune --from-head 1``). What it then knows, a student learns from it on unlabelled
-    images (``twofold distill``).
+    (``twofold fit RUN --finetune --from-head 1 --optimizer lars``). What it then knows, a student learns from
+    it on unlabelled images (``twofold distill``).
 
     Args:
         make_encoder: Builds the encoder f.

@@ -13,6 +13,7 @@ from twofold.nn.encoder import Encoder
 from twofold.nn.heads import Hidden, mlp
 from twofold.nn.multicrop import apart, embed_views
 from twofold.nn.norm import synchronise
+from twofold.objectives.labelled import labelled_cross_entropy
 from twofold.views.ops.affine import Translate
 from twofold.views.ops.flips import Flip
 
@@ -107,9 +108,7 @@ class Supervised(Method):
         logits = cast_up(self.classifier(self.projector(h.flatten(0, 1))))
         labels = batch.targets["label"].repeat(len(h))
         labelled = dist.all_reduce((labels >= 0).sum().to(logits.dtype)) / dist.world_size()
-        loss = nn.functional.cross_entropy(
-            logits, labels, ignore_index=-1, reduction="sum", label_smoothing=self.label_smoothing
-        ) / labelled.clamp(min=1)
+        loss = labelled_cross_entropy(logits, labels, labelled, self.label_smoothing)
         return Step(loss, {"embedding": h[0].detach()})
 
     def parts(self) -> dict[str, nn.Module]:

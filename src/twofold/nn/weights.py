@@ -16,10 +16,13 @@ from twofold.core.files import write_aside
 from twofold.nn.encoder import Encoder
 
 
-def save_encoder(encoder: Encoder, path: Path, **about: str) -> None:
-    """Writes the weights, the encoder's spec and any other text about it, in one step."""
+def save_encoder(encoder: Encoder, path: Path) -> None:
+    """Writes the weights and the encoder's spec in one step; equal ones make equal files.
+
+    Of the metadata there is one entry alone: safetensors writes several in another order every time.
+    """
     state = {name: tensor.detach().contiguous().cpu() for name, tensor in encoder.state_dict().items()}
-    _write(state, path, {"format": "pt", "twofold.encoder": json.dumps(encoder.spec), **about})
+    _write(state, path, {"twofold.encoder": json.dumps(encoder.spec, sort_keys=True)})
 
 
 def save_parts(parts: Mapping[str, nn.Module], path: Path) -> None:

@@ -1,6 +1,8 @@
 """From a request to a training that can begin: every choice made, everything built."""
 
 import dataclasses
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from twofold.core.errors import UsageError
 from twofold.core.method import Method
 from twofold.core.run import Run
 from twofold.core.source import Images, Source
+from twofold.data.opening import range_text
 from twofold.data.places import cache_root
 from twofold.data.splits import labelled_images, pretraining_images
 from twofold.nn.encoder import Encoder
@@ -67,7 +70,7 @@ def prepare(
     Raises:
         UsageError: If the request contradicts itself, the data or what the training starts from.
     """
-    images = images_for(request.method, source)
+    images = images_for(request.method, source, request.arguments)
     resolved = resolve(request, source, len(images), accelerator=engine.device.type != "cpu")
     encoder = {
         "name": resolved.encoder,
@@ -81,7 +84,8 @@ def prepare(
         encoder, parents = parent_of(init, encoder)
         _check_asked(request, encoder, init)
     if teacher is not None:
-        parents |= teacher_of(teacher, source.channels)
+        told = resolved.method.told_labels(resolved.arguments)
+        parents |= teacher_of(teacher, source.channels, source.classes if told else None)
     _check_sides(encoder, resolved, images)
     if engine.compiled and request.micro_batch:
         raise UsageError("--compile and --micro-batch do not go together: leave one of them away")
@@ -98,9 +102,10 @@ def prepare(
         data={
             "name": source.name,
             "fingerprint": source.fingerprint,
+            "learned_from": learned_from(images, len(source.classes)),
             "images": len(images),
             "classes": len(source.classes),
-            "open": opened,
+            "open": {**opened, "value_range": range_text(source.value_range)},
         },
         recipe=to_json(resolved.recipe),
         view_size=resolved.view_size,
@@ -146,10 +151,34 @@ def _check_sides(encoder: dict[str, Any], resolved: Resolved, images: Images) ->
             ) from None
 
 
-def images_for(method: str, source: Source) -> Images:
-    """What a method learns from: images without their labels, unless it declares that it learns from them."""
-    learns_from_labels = registry.find("methods", method).learns_from_labels
-    return labelled_images(source) if learns_from_labels else pretraining_images(source)
+def images_for(method: str, source: Source, arguments: Mapping[str, Any] | None = None) -> Images:
+    """What a method learns from: images without their labels, unless it declares that it learns from them.
+
+    Args:
+        method: Its name.
+        source: The data.
+        arguments: Its hyper-parameters, as far as they are not at their defaults.
+    """
+    kind = registry.find("methods", method)
+    if kind.learns_from_labels:
+        return labelled_images(source)
+    return pretraining_images(source, labels=kind.told_labels(arguments or {}))
+
+
+def learned_from(images: Images, classes: int) -> str:
+    """Hash of all that a training sees of its data: the images in their order, and their labels if any.
+
+    The order counts, for it decides the batches, and what is drawn for an image is drawn for its place. Paths
+    do not: a file that is renamed counts where it changes places with another. Nor do images that only judge.
+
+    Args:
+        images: What ``images_for`` gives.
+        classes: How many there are; counts where there are labels.
+    """
+    total = hashlib.blake2b(np.ascontiguousarray(images.digests).data, digest_size=16)
+    if images.labels is not None:
+        total.update(np.append(images.labels, classes).astype("<i8").data)
+    return total.hexdigest()
 
 
 def build(run: Run, images: Images, engine: Engine, *, from_parent: bool = True) -> Training:
@@ -189,7 +218,7 @@ def build(run: Run, images: Images, engine: Engine, *, from_parent: bool = True)
         views,
         run.batch_size,
         run.seed,
-        method.learns_from_labels,
+        method.told_labels(run.method["arguments"]),
         engine.ahead,
         part=dist.rank(),
         parts=dist.world_size(),

@@ -12,7 +12,7 @@ from twofold.core.batch import Progress, Step
 from twofold.core.errors import TwofoldError, is_out_of_memory
 from twofold.core.files import remove_leftovers, write_text
 from twofold.core.lock import locked
-from twofold.core.run import RunFolder
+from twofold.core.run import Run, RunFolder
 from twofold.core.source import Source
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder, save_parts
@@ -25,7 +25,7 @@ from twofold.train.go_on import told_how_to_go_on
 from twofold.train.interrupts import Stopped, interrupts
 from twofold.train.loop import Training, fit
 from twofold.train.not_finite import Diverged, is_finite
-from twofold.train.prepare import Prepared, build, images_for
+from twofold.train.prepare import Prepared, build, images_for, learned_from
 from twofold.train.trackers import Name
 from twofold.train.watch import Show, Watcher
 from twofold.views.sheet import contact_sheet
@@ -59,7 +59,7 @@ def start(
         TwofoldError: If the run exists, or its loss becomes infinite or no number.
     """
     run, source = prepared.run, prepared.source
-    training = build(run, images_for(run.method["name"], source), prepared.engine)
+    training = build(run, images_for(run.method["name"], source, run.method["arguments"]), prepared.engine)
     if dist.rank() > 0:
         return follow(training, RunFolder(out / run.folder_name))
     folder = RunFolder.create(out, run, prepared.about)
@@ -86,11 +86,12 @@ def resume(
 ) -> None:
     """Goes on with a run from its last whole checkpoint, exactly.
 
-    Another number of processes goes on with the same order and the same views.
+    Another number of processes goes on with the same order and the same views. Labels that it does not
+    learn from may have changed, and all else that only judges: the probes take them as they are now.
 
     Args:
         folder: The run.
-        source: The data it was trained on.
+        source: The data it was trained on, as it is now.
         engine: Where it is computed.
         show: Where progress is shown.
         checkpoint_minutes: Between two checkpoints: what a kill may cost.
@@ -98,21 +99,26 @@ def resume(
 
     Raises:
         Stopped: On Ctrl-C or SIGTERM, after a checkpoint is written.
-        TwofoldError: If the data has changed, another process trains in the folder, or the run has nothing to
-            go on with.
+        TwofoldError: If what it learns from has changed, another process trains in the folder, or the run has
+            nothing to go on with.
         UsageError: If its batch does not divide among the processes.
     """
     run = folder.run
-    if source.fingerprint != run.data.get("fingerprint"):
+    if _learns_from(run, source) != run.data.get("learned_from", run.data.get("fingerprint")):
         raise TwofoldError(
             f"the data at {run.data['open']['data']} is not what {folder.path} was trained on "
-            "(its contents have changed): start a new run instead"
+            "(its images, their order or labels that it learns from have changed): start a new run instead"
         )
     shares.check_run(run.batch_size)
     if dist.rank() > 0:
         follow(_restored(folder, source, engine, show), folder)
         return
     with locked(folder.path, show.note):
+        if source.fingerprint != run.data.get("fingerprint"):
+            show.note(
+                "labels, names or images that only judge have changed since the run began: it learns the "
+                "same, and probes take the labels that are there now"
+            )
         training = _restored(folder, source, engine, show)
         differ = [*differences(folder.spec, environment(engine)), *revised(run.method)]
         for difference in differ:
@@ -123,6 +129,13 @@ def resume(
             train(training, folder, source, show, checkpoint_minutes=checkpoint_minutes, track=track)
 
 
+def _learns_from(run: Run, source: Source) -> str:
+    """Fingerprint of what the run would learn from now; older runs know that of the whole data only."""
+    if "learned_from" not in run.data:
+        return source.fingerprint
+    return learned_from(images_for(run.method["name"], source, run.method["arguments"]), len(source.classes))
+
+
 def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> Training:
     """The training as the folder has it; at step 0 where it was killed before its first checkpoint."""
     run = folder.run
@@ -131,7 +144,12 @@ def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> 
     done = (folder.path / "encoder.safetensors").is_file()
     state = _same_for_all(folder, show)
     try:
-        training = build(run, images_for(run.method["name"], source), engine, from_parent=state is None)
+        training = build(
+            run,
+            images_for(run.method["name"], source, run.method["arguments"]),
+            engine,
+            from_parent=state is None,
+        )
         if state is not None:
             training.load_state_dict(state)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -210,9 +228,9 @@ def train(
                     raise Stopped(folder)
 
         fit(training, watch)
-    _save(training, folder)
-    save_parts(training.method.parts(), folder.path / "parts.safetensors")
-    save_encoder(_whole(training.method.encoder), folder.path / "encoder.safetensors")  # now it is done
+        _save(training, folder)
+        save_parts(training.method.parts(), folder.path / "parts.safetensors")
+        save_encoder(_whole(training.method.encoder), folder.path / "encoder.safetensors")  # now it is done
 
 
 def _begin(training: Training, folder: RunFolder, source: Source) -> None:

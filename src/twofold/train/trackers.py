@@ -116,7 +116,9 @@ class Mlflow:
         known = self._client.search_runs([found], f"attributes.run_name = '{name}'", max_results=1)
         run = known[0] if known else self._client.create_run(found, run_name=name)
         self._id: str = run.info.run_id
-        if not known:
+        if known:
+            self._client.update_run(self._id, "RUNNING")
+        else:
             self._client.log_dict(self._id, folder.spec, "spec.json")
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:

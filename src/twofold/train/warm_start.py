@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from twofold.core import registry
 from twofold.core.errors import TwofoldError
+from twofold.core.method import Method
 from twofold.core.run import Run, RunFolder
 from twofold.nn.encoder import Encoder
 from twofold.nn.public import require
@@ -55,9 +57,14 @@ def encoder_in(checkpoint: Path) -> Encoder:
     Raises:
         TwofoldError: If the checkpoint is damaged, or not of the run that it lies in.
     """
-    encoder = Encoder(**RunFolder.open(checkpoint.parent).run.encoder)
+    run = RunFolder.open(checkpoint.parent).run
+    kind: type[Method] = registry.find("methods", run.method["name"])
     prefix = "encoder."
     try:
+        # a method may build another encoder than it is asked for, as CMC does
+        method = kind(lambda **changes: Encoder(**{**run.encoder, **changes}), **run.method["arguments"])
+        encoder = method.encoder
+        assert isinstance(encoder, Encoder)
         state = {
             name.removeprefix(prefix): tensor
             for name, tensor in load_checkpoint(checkpoint)["method"].items()
@@ -65,7 +72,8 @@ def encoder_in(checkpoint: Path) -> Encoder:
         }
         encoder.load_state_dict(state)
     except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        raise TwofoldError(f"{checkpoint} holds no encoder as its run describes it: {error}") from error
+        reason = str(error).partition("\n")[0]
+        raise TwofoldError(f"{checkpoint} holds no encoder as its run describes it: {reason}") from error
     return encoder.eval()
 
 
