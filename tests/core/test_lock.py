@@ -36,6 +36,16 @@ def test_a_killed_process_locks_nobody_out(tmp_path):
         pass
 
 
+def test_who_is_patient_has_the_folder_once_the_other_is_done(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS.replace("60", "0.5"), str(tmp_path)], stdout=subprocess.PIPE
+    )
+    assert process.stdout.readline() == b"held\n"
+    with locked(tmp_path, pytest.fail, patience=30):
+        pass
+    process.communicate()
+
+
 def test_where_there_are_no_locks_it_is_told(tmp_path, monkeypatch):
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))

@@ -171,8 +171,8 @@ def test_they_may_stand_in_a_file(photos, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--knn.neighbors", "[3]"], "did you mean '--knn.neighbours'?"),
-        (["--knn.neighbours", "3"], '--knn.neighbours 3: it has to be a list, as "[1,2]"'),
+        (["--knn.neighbors", "[3]"], "did you mean 'neighbours'? (it has: neighbours, temperature)"),
+        (["--knn.neighbours", "3"], '--knn.neighbours 3: it has to be a list, as "[3]"'),
         (["--knn.temperature", "warm"], "it has to be a number"),
         (["--few-labels.draws", "2"], "few_labels is not asked for; say --evaluations knn,linear,few_labels"),
         (["--evaluations", "knn,lineal"], "did you mean 'linear'?"),
@@ -289,22 +289,3 @@ def test_runs_whose_data_was_read_otherwise_are_judged_together(tmp_path, photos
     assert "different --labels" in capsys.readouterr().err
     assert main(["evaluate", *map(str, runs[1:]), *words, "--labels", "auto"]) == 0
     assert "enlarged" not in capsys.readouterr().out
-
-
-def test_runs_that_differ_in_the_seed_alone_get_a_row_with_mean_and_spread(
-    tmp_path, photos, make_run, capsys
-):
-    runs = [make_run(tmp_path / f"run{seed}", photos, seed) for seed in range(3)]
-    runs.append(make_run(tmp_path / "other", photos, steps=2))
-    assert main(["evaluate", *map(str, runs), "--evaluations", "knn", "--knn.neighbours", "[3]"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    (mean,) = [line for line in lines if "mean of 3 seeds" in line]
-    values = [
-        score["value"]
-        for run in runs[:3]
-        for score in scores_in(run)
-        if score["metric"] == "accuracy" and score["subject"] == run.name
-    ]
-    assert f"{100 * np.mean(values):.1f} (sd {100 * np.std(values, ddof=1):.1f})" in mean
-    assert mean.startswith("simclr-photos-")
-    assert sum(line.startswith(("run", "other")) for line in lines) == 4

@@ -78,11 +78,6 @@ def test_a_projector_has_figures_of_its_own(seen):
     assert narrow["rank/z"].value <= 3 < narrow["rank"].value
 
 
-def test_a_projector_of_maps_is_left_alone(seen):
-    of_maps = nn.Sequential(nn.Conv2d(192, 4, 1), nn.ReLU())
-    assert list(figures(Geometry(), seen(nn.Flatten(), parts={"projector": of_maps}))) == list(Geometry.shown)
-
-
 def test_the_temperature_is_chosen_on_the_fitted_images(seen):
     """These are told apart best at a low one, the judged images, which are all alike, at none."""
     given = seen(Number(), pixels=lambda pixels: pixels[:, :1, :1].expand_as(pixels))

@@ -2,8 +2,13 @@ import json
 
 import pytest
 
+import judge_cases
+from processes import in_processes
+from twofold.core.errors import TwofoldError
 from twofold.core.evaluation import Score
+from twofold.core.lock import locked
 from twofold.core.run import RunFolder
+from twofold.evaluations import _scores
 from twofold.evaluations._scores import averaged, record
 
 
@@ -34,6 +39,17 @@ def test_the_file_is_what_the_report_reads(folder):
     path = record(folder, [score(k=1)])
     assert path.name == "scores.json"
     assert [Score(**entry) for entry in json.loads(path.read_text())] == [score(k=1)]
+
+
+def test_two_processes_that_judge_one_run_lose_nothing(folder):
+    in_processes(2, judge_cases.kept, folder.path, 15)
+    assert len(folder.scores()) == len(folder.artefacts()) == 30
+
+
+def test_who_waits_in_vain_is_told(folder, monkeypatch):
+    monkeypatch.setattr(_scores, "_PATIENCE", 0.1)
+    with locked(folder.path, pytest.fail), pytest.raises(TwofoldError, match="or writing its scores"):
+        record(folder, [score(k=1)])
 
 
 def test_random_networks_are_one_score_with_its_spread():

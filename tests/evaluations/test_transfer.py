@@ -1,19 +1,16 @@
 """Transfer to other data sets."""
 
+import dataclasses
+
 import numpy as np
 import pytest
-import sklearn.linear_model
-import torch
-from PIL import Image
 from torch import nn
 
-from twofold.core.errors import TwofoldError, UsageError
+from twofold.core.errors import UsageError
+from twofold.evaluations import transfer
 from twofold.evaluations._logistic import LogisticRegression
-from twofold.evaluations._several_classes import SeveralClasses, judged
-from twofold.evaluations._standardise import standardised
 from twofold.evaluations.linear import Linear
 from twofold.evaluations.transfer import MEAN_PER_CLASS, STRENGTHS, Transfer
-from twofold.metrics.average_precision import mean_average_precision
 
 
 @pytest.fixture(autouse=True)
@@ -125,6 +122,63 @@ def test_a_val_that_is_judged_on_is_not_fitted(given, tmp_path):
     assert score.protocol["fit_images"] == 60
 
 
+@pytest.fixture
+def choosing(given):
+    """What a user gives who has said ``--judge-on val``."""
+    return given._replace(task=dataclasses.replace(given.task, judge_on="val"))
+
+
+def test_each_data_set_is_opened_once_for_all_subjects(given, tmp_path, monkeypatch):
+    opened, real = [], transfer.open_source
+    monkeypatch.setattr(transfer, "open_source", lambda name, **how: opened.append(name) or real(name, **how))
+    names = tuple(data(tmp_path / f"{name}.npz", (20, 20)) for name in ("one", "two"))
+    protocol = Transfer(data=names)
+    assert len(list(protocol.tasks(given.task))) == len(list(protocol(given))) == len(list(protocol(given)))
+    assert opened == [*names]
+
+
+@pytest.mark.parametrize(
+    ("splits", "split"),
+    [
+        (("train", "val", "test"), "fitted on train, judged on val"),
+        (("train", "test"), "fitted on four fifths of train, judged on the held-out fifth"),
+    ],
+)
+def test_who_chooses_leaves_test_alone_here_too(choosing, tmp_path, splits, split):
+    protocol = Transfer(data=(data(tmp_path / "two.npz", (30, 30), splits=splits),))
+    (score,), (task,) = protocol(choosing), protocol.tasks(choosing.task)
+    assert score.protocol["split"].startswith(split)
+    assert task.protocol["split"] == score.protocol["split"]
+
+
+def test_of_caltech_101_thirty_images_of_each_class_are_drawn(given, choosing, tmp_path):
+    name = data(tmp_path / "caltech101.npz", (50, 40), splits=("train",))
+    first, again = (next(Transfer(data=(name,)).tasks(given.task)) for _ in range(2))
+    assert (np.bincount(first.fit.labels).tolist(), np.bincount(first.judge.labels).tolist()) == (
+        [30, 30],
+        [20, 10],
+    )
+    assert not {*first.fit.paths} & {*first.judge.paths}
+    assert first.fit.paths == again.fit.paths
+    (score,) = Transfer(data=(name,))(given)
+    drawn = "train being 30 images of each class, drawn with seed 0"
+    assert score.protocol["split"] == f"fitted on train, judged on test, {drawn}"
+    assert first.held_out_of_train  # who has learned from these labels has learned from those of test
+    other = dataclasses.replace(given.task, seed=1)
+    assert next(Transfer(data=(name,)).tasks(other)).fit.paths != first.fit.paths
+    val = next(Transfer(data=(name,)).tasks(choosing.task))
+    assert (len(val.fit), len(val.judge)) == (48, 12)
+    assert {*val.fit.paths, *val.judge.paths} == {*first.fit.paths}
+
+
+@pytest.mark.parametrize(
+    ("name", "splits"), [("caltech101", ("train", "test")), ("caltech256", ("train",)), ("cats", ("train",))]
+)
+def test_nothing_is_drawn_of_other_data_or_where_there_are_splits(name, splits, given, tmp_path):
+    path = data(tmp_path / f"{name}.npz", (50, 50), splits=splits)
+    assert len(next(Transfer(data=(path,)).tasks(given.task)).fit) == (100 if "test" in splits else 80)
+
+
 @pytest.mark.parametrize("patience", [2, None])
 def test_all_strengths_are_tried_where_patience_has_no_end(embedded, monkeypatch, patience):
     tried, real = [], LogisticRegression.fit
@@ -177,91 +231,3 @@ def test_raw_pixels_are_those_of_the_data_they_are_judged_on(embedded, tmp_path)
     assert seen[0].shape[1] == 36
     assert score.protocol["view"].startswith("6x6 pixels")
     assert score.value > 0.6
-
-
-def voc(folder, splits, difficult=()):
-    """Images of two colours, each of which may be bright: red shows an apple, green a pear."""
-    random = np.random.default_rng(0)
-    for part in ("Annotations", "ImageSets/Main", "JPEGImages"):
-        (folder / part).mkdir(parents=True)
-    for split, count in splits.items():
-        names = [f"{split}{number:03d}" for number in range(count)]
-        (folder / "ImageSets/Main" / f"{split}.txt").write_text("\n".join(names))
-        for name in names:
-            has = random.integers(0, 2, 2)
-            pixels = random.integers(0, 100, (4, 4, 3)) + 12 * np.array([*has, 0])
-            Image.fromarray(pixels.astype(np.uint8)).save(folder / "JPEGImages" / f"{name}.png")
-            objects = "".join(
-                f"<object><name>{kind}</name><difficult>{int(name in difficult)}</difficult></object>"
-                for kind, shown in zip(("apple", "pear"), has, strict=True)
-                if shown
-            )
-            (folder / "Annotations" / f"{name}.xml").write_text(f"<annotation>{objects}</annotation>")
-    return str(folder)
-
-
-def test_images_of_several_classes_are_judged_by_the_mean_of_their_precisions(given, tmp_path):
-    name = voc(tmp_path / "fruit", {"train": 60, "val": 30, "test": 40})
-    (score,) = Transfer(data=(name,), finetune=True)(given)
-    assert score.protocol["measure"] == "11-point mAP of 2 classes"
-    assert score.protocol["split"] == "fitted on train and val, judged on test"
-    assert score.protocol["selected"] == "L2 strength, on val"
-    assert (score.protocol["fit_images"], score.protocol["judge_images"]) == (90, 40)
-    assert 0.7 < score.value < 1 and score.low < score.value < score.high  # about half show a class
-
-
-def test_val_is_judged_on_where_there_is_no_test(given, tmp_path):
-    (score,) = Transfer(data=(voc(tmp_path / "fruit", {"train": 60, "val": 30}),))(given)
-    assert score.protocol["split"] == "fitted on train, judged on val"
-    assert "held-out fifth" in score.protocol["selected"]
-
-
-def test_difficult_images_do_not_count(given, tmp_path):
-    splits = {"train": 60, "test": 40}
-    hidden = [f"test{number:03d}" for number in range(0, 40, 2)]
-    figures = [
-        next(Transfer(data=(voc(tmp_path / folder, splits, difficult),))(given))
-        for folder, difficult in (("all", ()), ("fewer", hidden))
-    ]
-    assert figures[0].value != figures[1].value
-    assert figures[1].high - figures[1].low > figures[0].high - figures[0].low
-
-
-def test_images_that_are_listed_and_not_there_are_named(given, tmp_path):
-    name = voc(tmp_path / "fruit", {"train": 20, "test": 10})
-    (tmp_path / "fruit/JPEGImages/train007.png").unlink()
-    with pytest.raises(TwofoldError, match=r"lacks 1 images .* as train007"):
-        list(Transfer(data=(name,))(given))
-
-
-def test_images_that_show_nothing_are_told(given, tmp_path):
-    name = voc(tmp_path / "fruit", {"train": 20, "test": 10})
-    for file in (tmp_path / "fruit/Annotations").glob("test*"):
-        file.write_text("<annotation/>")
-    with pytest.raises(TwofoldError, match="no image to judge shows"):
-        list(Transfer(data=(name,))(given))
-
-
-def test_nothing_to_judge_on_is_told(given, tmp_path):
-    with pytest.raises(TwofoldError, match=r"test\.txt or val\.txt"):
-        list(Transfer(data=(voc(tmp_path / "fruit", {"train": 20}),))(given))
-
-
-def test_a_logistic_regression_is_fitted_at_the_strength_that_is_told(embedded):
-    """At one strength, against scikit-learn's of each class."""
-    given = embedded(count=120, judged=50, width=6)
-    random = np.random.default_rng(0)
-    fit, judge = (torch.from_numpy(random.integers(0, 2, (n, 3))) for n in (120, 50))
-    fit[::7, 1] = -1
-    found = judged(given, SeveralClasses(given.task, fit, judge), (0.05,))
-    x, asked = standardised(given.fit, given.judge)
-    scores = []
-    for has in fit.T:
-        rows = has >= 0
-        model = sklearn.linear_model.LogisticRegression(
-            C=1 / (0.05 * rows.sum().item()), tol=1e-10, max_iter=10000
-        )
-        scores.append(model.fit(x[rows], has[rows]).decision_function(asked))
-    same = mean_average_precision(torch.from_numpy(np.stack(scores, 1)), judge)
-    assert found.estimate.value == pytest.approx(same.value, abs=1e-6)
-    assert found.strength == 0.05

@@ -48,6 +48,17 @@ def test_without_labels_nothing_is_claimed():
     assert judge([score("pixels", 0.4)]).answer == "untested"
 
 
+def test_what_labels_have_judged_otherwise_is_not_denied():
+    """Clusters, retrieval and few labels tell something, but not the answer."""
+    scores = [
+        score("run", 0.4, evaluation="clusters", metric="nmi"),
+        score("run", 0.9, evaluation="few_labels"),
+    ]
+    answer, sentence = judge(scores)
+    assert answer == "untested"
+    assert sentence.startswith("Neither k-NN nor a linear probe has judged the encoder yet. The answer needs")
+
+
 def test_without_a_floor_nothing_is_claimed():
     assert judge([score("run", 0.99)]).answer == "undecided"
     assert judge([score("run", 0.99), score("timm:resnet18", 0.2)]).answer == "undecided"

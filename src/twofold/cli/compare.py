@@ -59,7 +59,7 @@ def run(args: "Namespace") -> int:
 def _print(judgement: "Judgement", margin: float | None) -> None:
     from twofold.cli.evaluate import footer
     from twofold.evaluations._pairs import pairs
-    from twofold.evaluations._seeds import over_seeds
+    from twofold.evaluations._seeds import notes, over_seeds
 
     scores, lacking = _comparable(judgement.scores)
     shown = [*scores, *over_seeds(scores, judgement.runs)]
@@ -74,7 +74,8 @@ def _print(judgement: "Judgement", margin: float | None) -> None:
         console.print(_table(some, numbers, margin))
     console.print()
     noise = _noise([pair for some in found for pair in some])
-    for line in [*footer(shown, [*judgement.notes, *lacking]), *noise]:
+    told = [*judgement.notes, *lacking, *notes(judgement.runs)]
+    for line in [*footer(shown, told), *noise]:
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -95,10 +96,7 @@ def _comparable(scores: Sequence["Score"]) -> tuple[list["Score"], list[str]]:
 
 
 def _looked_at_test(scores: Sequence["Score"]) -> list[str]:
-    from twofold.report.grid import TO
-
-    splits = {score.protocol.get("split", "") for score in scores if TO not in score.protocol}
-    if not any(split.endswith("judged on test") for split in splits):
+    if not any("judged on test" in score.protocol.get("split", "") for score in scores):
         return []
     return ["these are images of test: to choose by, take --judge-on val, and look at test once, at the end"]
 

@@ -90,7 +90,7 @@ def _of_run(judgement: "Judgement", path: Path) -> dict[str, str]:
 
 
 def _print(judgement: "Judgement", args: "Namespace") -> None:
-    from twofold.evaluations._seeds import over_seeds
+    from twofold.evaluations._seeds import notes, over_seeds
     from twofold.report.shown import shown
 
     console = plain_console()
@@ -102,7 +102,7 @@ def _print(judgement: "Judgement", args: "Namespace") -> None:
                 console.print(f"\nrecall, {subject}", markup=False)
                 print_scores(console, recalls)
     console.print()
-    for line in footer(scores, judgement.notes):
+    for line in footer(scores, [*judgement.notes, *notes(judgement.runs)]):
         console.print(line, markup=False, soft_wrap=True)
 
 

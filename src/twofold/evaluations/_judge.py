@@ -69,7 +69,7 @@ def judge(
     """
     asked = _asked(names, source)
     everyone = {subject.name: subject for subject in asked.values()}
-    tasks = [task, *_elsewhere(evaluations, task.seed)]
+    tasks = [task, *_elsewhere(evaluations, task)]
     notes = _noted(tasks, lambda one: one.notes)
     judgement = Judgement([], {}, notes, [], {one.name: one.run for one in asked.values() if one.run})
     for text, subject in asked.items():
@@ -90,13 +90,13 @@ def judge(
 class _JudgesElsewhere(Protocol):
     """A protocol that judges on other data."""
 
-    def tasks(self, seed: int) -> Iterable[Task]:
-        """What that is, with what has to be known of it."""
+    def tasks(self, task: Task) -> Iterable[Task]:
+        """What that is, with what has to be known of it, where ``task`` is judged."""
         ...
 
 
-def _elsewhere(evaluations: Sequence[Evaluation], seed: int) -> list[Task]:
-    return [task for one in evaluations if isinstance(one, _JudgesElsewhere) for task in one.tasks(seed)]
+def _elsewhere(evaluations: Sequence[Evaluation], task: Task) -> list[Task]:
+    return [other for one in evaluations if isinstance(one, _JudgesElsewhere) for other in one.tasks(task)]
 
 
 def _noted(tasks: Sequence[Task], notes_of: Callable[[Task], Iterable[str]]) -> list[str]:

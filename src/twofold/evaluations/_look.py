@@ -26,7 +26,7 @@ class Look:
         channels: Of these views.
         engine: Where it is computed.
         screen: Where progress is shown.
-        parts: The named modules that its run saved beside the encoder, in eval mode, where they are computed:
+        parts: What its run saved beside the encoder and takes vectors, in eval mode, where it is computed:
             ``projector``, ``predictor`` ... Empty where it is no run.
         framing: Of the evaluation views.
     """
@@ -46,10 +46,10 @@ class Look:
 
     @property
     def spaces(self) -> dict[str, Callable[[Tensor], Tensor]]:
-        """What makes each space out of ``h``: ``h`` itself, and ``z`` where a projector takes vectors."""
+        """What makes each space out of ``h``: ``h`` itself, and ``z`` where there is a projector."""
         found: dict[str, Callable[[Tensor], Tensor]] = {"h": lambda h: h}
         projector = self.parts.get("projector")
-        if projector is not None and not any(isinstance(layer, nn.Conv2d) for layer in projector.modules()):
+        if projector is not None:
             found["z"] = torch.no_grad()(lambda h: projector(h).float())
         return found
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from twofold.core.evaluation import Artefact, Score
 from twofold.core.files import write_aside, write_text
+from twofold.core.lock import locked
 from twofold.core.run import RunFolder
 from twofold.evaluations._task import Embedded
 from twofold.metrics import classification
@@ -20,6 +22,9 @@ from twofold.metrics.intervals import Estimate, over_repeats, standard_deviation
 
 FOUND = "found"
 """Entry of a protocol with what came out on the way, as a selected strength: no part of what is measured."""
+
+_PATIENCE = 10.0
+"""Seconds within which another process that judges the same run has written its scores."""
 
 
 def of_predictions(
@@ -50,11 +55,16 @@ def averaged(repeats: Sequence[Sequence[Score]]) -> list[Score]:
 
 
 def record(folder: RunFolder, scores: Iterable[Score]) -> Path:
-    """Adds scores to the end of the folder's ``scores.json``, in place of what was measured before."""
+    """Adds scores to the end of the folder's ``scores.json``, in place of what was measured before.
+
+    Raises:
+        TwofoldError: If the file is damaged, or another process keeps the folder to itself.
+    """
     path = folder.path / "scores.json"
     added = {_identity(score): score for score in (new.to_json() for new in scores)}
-    kept = [score for score in folder.scores() if _identity(score) not in added]
-    write_text(path, json.dumps([*kept, *added.values()], indent=1) + "\n")
+    with _alone(folder):
+        kept = [score for score in folder.scores() if _identity(score) not in added]
+        write_text(path, json.dumps([*kept, *added.values()], indent=1) + "\n")
     return path
 
 
@@ -63,9 +73,11 @@ def keep(folder: RunFolder, artefacts: Iterable[Artefact]) -> list[Path]:
 
     Each is called ``<evaluation>-<name>``; those of another subject than the folder's run lie in one that
     is called like the subject. One that was made before is replaced.
+
+    Raises:
+        TwofoldError: If the list is damaged, or another process keeps the folder to itself.
     """
-    shown = {entry["file"]: entry for entry in folder.artefacts()}
-    kept = []
+    shown, kept = {}, []
     for artefact in artefacts:
         file = f"{artefact.evaluation}-{artefact.name}"
         if artefact.subject != folder.path.resolve().name:
@@ -77,8 +89,17 @@ def keep(folder: RunFolder, artefacts: Iterable[Artefact]) -> list[Path]:
         shown[file] = {"file": file, **about}
         kept.append(path)
     if kept:
-        write_text(folder.path / "artefacts.json", json.dumps(list(shown.values()), indent=1) + "\n")
+        with _alone(folder):
+            before = {entry["file"]: entry for entry in folder.artefacts()}
+            listed = [*(before | shown).values()]
+            write_text(folder.path / "artefacts.json", json.dumps(listed, indent=1) + "\n")
     return kept
+
+
+def _alone(folder: RunFolder) -> AbstractContextManager[None]:
+    """Nobody else reads what is about to be replaced; where nothing can be locked, that is left to luck."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    return locked(folder.path, lambda _: None, patience=_PATIENCE)
 
 
 def _mean(same: Sequence[Score]) -> Score:

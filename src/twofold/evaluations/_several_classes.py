@@ -12,6 +12,7 @@ from torch import Tensor
 from twofold.core.errors import TwofoldError
 from twofold.core.source import Images, Source
 from twofold.data.parts import Joined, Part
+from twofold.data.splits import JudgeOn
 from twofold.data.voc import Voc
 from twofold.evaluations._logistic import LogisticRegression
 from twofold.evaluations._standardise import standardised
@@ -42,17 +43,22 @@ class Found(NamedTuple):
     held_out: float
 
 
-def several_classes(voc: Voc, source: Source, seed: int) -> SeveralClasses:
+def several_classes(voc: Voc, source: Source, seed: int, judge_on: JudgeOn = "test") -> SeveralClasses:
     """Fitted on ``train``, judged on ``test``, ``val`` being selected on; else judged on ``val``.
+
+    Args:
+        voc: What its images show.
+        source: The data.
+        seed: Of what is held out to select on.
+        judge_on: ``val`` leaves ``test`` alone, as if it were not there.
 
     Raises:
         TwofoldError: If there is nothing to fit or to judge on, or images that are listed are not there.
     """
-    asked = "test" if "test" in voc.splits else "val"
+    asked = "test" if judge_on == "test" and "test" in voc.splits else "val"
     if not {"train", asked} <= {*voc.splits}:
-        raise TwofoldError(
-            f"{source.name}: judging needs ImageSets/Main/train.txt, and test.txt or val.txt beside it"
-        )
+        beside = "test.txt or val.txt" if judge_on == "test" else "for --judge-on val a val.txt"
+        raise TwofoldError(f"{source.name}: judging needs ImageSets/Main/train.txt, and {beside} beside it")
     fitted = [name for name in ("train", "val") if name in voc.splits and name != asked]
     names = [image for split in fitted for image in voc.splits[split]]
     whole = Joined([*source.splits.values()])

@@ -34,6 +34,7 @@ class Task:
         group_by: How groups are told, as the user said it.
         held_out_of_train: Whether the judged images are a part of ``train``, and so of what was learned from.
         validation: Which images to fit on are there to select on; None holds a fifth of them out.
+        judge_on: Whether ``test`` is left alone, as the user said it.
     """
 
     fit: Images
@@ -46,6 +47,7 @@ class Task:
     group_by: str | None = None
     held_out_of_train: bool = False
     validation: Bool[np.ndarray, " n"] | None = None
+    judge_on: JudgeOn = "test"
 
     @property
     def held_out(self) -> Bool[np.ndarray, " n"]:
@@ -123,7 +125,7 @@ def make_task(
         TwofoldError: If the labels do not fit: none, one class, or classes to judge that cannot be learned.
     """
     how = {"judge_on": judge_on, "group_by": group_by, "table": table, "seed": seed}
-    task = _plain_task(source, labelled, how)
+    task = replace(_plain_task(source, labelled, how), judge_on=judge_on)
     return task if group_by is None else _grouped(task, group_by, groups_of(source, group_by, table))
 
 

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -13,7 +14,8 @@ from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
 from twofold.core.source import Source
 from twofold.data import open_source
-from twofold.data.voc import find_voc
+from twofold.data.voc import Voc, find_voc
+from twofold.evaluations import _caltech
 from twofold.evaluations._scores import FOUND
 from twofold.evaluations._several_classes import SeveralClasses, judged, several_classes
 from twofold.evaluations._subjects import pixels
@@ -29,12 +31,9 @@ ACCURACY, MEAN_RECALL = "accuracy", "mean recall of the classes"
 
 MEAN_PER_CLASS = re.compile(
     r"(?<![a-z])((fgvc)?aircraft|(oxford|vgg)?flowers|(oxford)?(iiit)?pets?"
-    r"|caltech(?=[\W_]*(101|$))|101[\W_]*objectcategories)(?![a-z])"
+    rf"|{_caltech.NAMES})(?![a-z])"
 )
-"""Found in the names of data sets whose figure is the mean of the classes' recalls; else it is accuracy.
-
-Caltech-101 alone is Kornblith et al.'s Caltech: ``caltech256`` is another data set.
-"""
+"""Found in the names of data sets whose figure is the mean of the classes' recalls; else it is accuracy."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,9 @@ class Transfer:
     short side is the view's; each channel is standardised, as in ``linear``. Multinomial logistic regression
     by L-BFGS; the strength of its penalty is chosen from 45 on ``val``, and ``train`` and ``val`` are fitted
     again; where there is no ``val`` beside ``test``, on a fifth of ``train`` that is held out. It is judged
-    once, on ``test``, else on ``val``, else on a held-out fifth: so is Caltech-101, which has no splits; the
-    paper's 30 images of each class to fit on are not drawn.
+    once, on ``test``, else on ``val``, else on a held-out fifth; ``--judge-on val`` leaves ``test`` alone
+    here, too. Of Caltech-101, which has no splits, 30 images of each class are drawn to be ``train``, as in
+    the paper, and the others are ``test``.
 
     The figure of a data set is the usual one of its name: mean per class for Aircraft, Caltech-101, Flowers
     and Pets, 11-point mAP for what is laid out as Pascal VOC 2007 (a logistic regression for each class, the
@@ -79,7 +79,7 @@ class Transfer:
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """A figure of each data set by each arm."""
         linear = Linear(strengths=STRENGTHS, patience=None)
-        for source, task, classes in self._opened(embedded.task.seed):
+        for source, task, classes in self._judged_on(embedded.task):
             there = self._embedded(embedded, source, task)
             if classes is not None:
                 yield _precision(there, classes)
@@ -88,23 +88,30 @@ class Transfer:
             if self.finetune and (tuned := list(Finetune()(there))):
                 yield _usual(tuned, there, "finetune")
 
-    def tasks(self, seed: int) -> Iterator[Task]:
+    def tasks(self, task: Task) -> Iterator[Task]:
         """What each data set is judged on; its notes tell its figure where that is not accuracy."""
-        for _, task, classes in self._opened(seed):
-            measure = _measure(task, classes)
+        for _, there, classes in self._judged_on(task):
+            measure = _measure(there, classes)
             told = () if measure == ACCURACY else (f"the figure is the {measure}",)
-            yield replace(task, notes=(*task.notes, *told))
+            yield replace(there, notes=(*there.notes, *told))
 
-    def _opened(self, seed: int) -> Iterator[tuple[Source, Task, SeveralClasses | None]]:
-        """Each data set, its task, and its classes where images show several."""
+    @cached_property
+    def _opened(self) -> list[tuple[Source, Voc | None]]:
+        """Each data set, and what its images show where they show several classes."""
+        found = []
         for name in self.data:
             with dist.one_before_the_others():
                 source = open_source(name, progress=False)
-            voc = find_voc(name)
+            found.append((source, find_voc(name)))
+        return found
+
+    def _judged_on(self, task: Task) -> Iterator[tuple[Source, Task, SeveralClasses | None]]:
+        """Each data set, its task by the seed and the split of another one, and its classes if several."""
+        for source, voc in self._opened:
             if voc is None:
-                yield source, with_validation(make_task(source, seed=seed), source), None
+                yield source, _single(source, task), None
             else:
-                several = several_classes(voc, source, seed)
+                several = several_classes(voc, source, task.seed, task.judge_on)
                 yield source, several.task, several
 
     def _embedded(self, embedded: Embedded, source: Source, task: Task) -> Embedded:
@@ -120,6 +127,16 @@ class Transfer:
             fit, judge = (look.features(images, advance=advance) for images in (task.fit, task.judge))
         protocol = {**task.protocol, **own, "framing": "short side whole, bicubic"}
         return embedded._replace(task=task, fit=fit, judge=judge, protocol=protocol, look=look)
+
+
+def _single(source: Source, like: Task) -> Task:
+    """The task of images of one class each."""
+    if not _caltech.lacks_splits(source):
+        return with_validation(make_task(source, judge_on=like.judge_on, seed=like.seed), source)
+    task = make_task(_caltech.drawn(source, like.seed), judge_on=like.judge_on, seed=like.seed)
+    how = f"train being {_caltech.PER_CLASS} images of each class, drawn with seed {like.seed}"
+    protocol = {**task.protocol, "split": f"{task.protocol['split']}, {how}"}
+    return replace(task, protocol=protocol, held_out_of_train=True)
 
 
 def _measure(task: Task, classes: SeveralClasses | None) -> str:

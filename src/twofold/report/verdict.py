@@ -17,8 +17,8 @@ _TASK = ("data", "fingerprint", "split", "fit_images", "judge_images")
 _FLOORS: dict[Role, str] = {"pixels": "raw pixels reach", "random": "a random encoder reaches"}
 
 _UNTESTED = (
-    "Nothing was judged by labels yet. The answer needs labels, which pre-training does not: "
-    "already a few labelled images give a first verdict."
+    "Neither k-NN nor a linear probe has judged the encoder yet. The answer needs labels, which pre-training "
+    "does not: already a few labelled images give a first verdict."
 )
 _ONLY_PARTS = (
     "Only the run up to a part was judged (RUN@PART), not the encoder: judge the run itself for an answer."
@@ -73,11 +73,10 @@ def judge(scores: Sequence[Score]) -> Verdict:
     Args:
         scores: Figures of one pre-trained encoder and of the floors, in the order in which they were made.
     """
-    table = latest(scores)
-    if not any(role(score.subject) == "trained" for score in scores if score.metric == "accuracy"):
-        only_parts = any(role(score.subject) == "part" for score in scores if score.evaluation in _MEANS)
-        return Verdict("untested", _ONLY_PARTS if only_parts else _UNTESTED)
-    trials = _trials(table)
+    judged = {role(score.subject) for score in scores if score.evaluation in _MEANS}
+    if "trained" not in judged:
+        return Verdict("untested", _ONLY_PARTS if "part" in judged else _UNTESTED)
+    trials = _trials(latest(scores))
     if not trials:
         return Verdict("undecided", _NO_FLOOR)
     clauses = "; ".join(trial.clause for trial in trials)
