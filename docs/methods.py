@@ -177,9 +177,10 @@ def line(row: Mapping[str, Any]) -> str:
         )
         for way, k in (("knn", 200), ("linear", None))
     )
+    machine = re.split(r", \d+ cores", row["machine"])[0]
     return (
         f"- ours: `{row['command']}`: {100 * knn:.1f} k-NN (k=200), {100 * linear:.1f} linear on `val`, "
-        f"commit {row['commit']} ([beside all others](../results.md))"
+        f"{machine}, commit {row['commit']} ([beside all others](../results.md))"
     )
 
 
