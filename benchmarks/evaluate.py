@@ -9,8 +9,8 @@ to judge on: all have the same penalty and are judged by accuracy. For k-NN all 
 finds, too. A bank of a million random rows shows what memory the search takes. Every arm is a process of its
 own on all cores, the arms take turns in rounds, and the median of an arm's rounds counts.
 
-The record is ``docs/results/evaluate.json``; ``python benchmarks/results.py`` makes a page of it. This takes
-about ten minutes on two cores, which should have nothing else to do.
+The record of every kind of machine is in ``docs/results/evaluate.json``; ``python benchmarks/results.py``
+makes a page of it. This takes about ten minutes on two cores, which should have nothing else to do.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from record import commit, cores, keep, machine
+from record import commit, cores, keep_here, machine
 from step_speed.process import alone
 
 ARMS = "evaluate_speed.arms"
@@ -45,14 +45,14 @@ def main() -> None:
         probe, search = features(wanted, Path(folder))
         for l2 in wanted.l2:
             record["rows"] += compared(f"linear, l2 {l2:g}", LINEAR, (str(probe), l2), wanted.rounds)
-            keep("evaluate", record)
+            keep_here("evaluate", record)
         record["rows"] += compared("k-NN", KNN, (str(search), wanted.queries), wanted.rounds)
-        keep("evaluate", record)
+        keep_here("evaluate", record)
     rows, queries = wanted.large
     found = alone(ARMS, "knn_large", rows, 512, queries, threads=cores())
     record["large"] = {"rows": rows, "queries": queries, **found}
     print(f"{rows:,} rows, {queries:,} queries: {found['seconds']:.1f} s, {found['mebibytes']:.0f} MiB more")
-    keep("evaluate", record)
+    keep_here("evaluate", record)
 
 
 def arguments() -> argparse.Namespace:

@@ -5,16 +5,14 @@ from typing import Any
 from sections.tables import machine_in_words, table
 
 
-def section(record: dict[str, Any]) -> str:
-    """A probe and a search beside other libraries."""
-    lines = [
-        "## Judging features",
-        "",
-        f"`{record['command']}`, commit {record['commit']}.",
-        machine_in_words(record["machine"]),
-        "",
-    ]
-    lines += ["Quality is the accuracy of a probe, and the share of the true neighbours of a search.", ""]
+def section(records: list[dict[str, Any]]) -> str:
+    """A probe and a search beside other libraries, on every kind of machine."""
+    what = "Quality is the accuracy of a probe, and the share of the true neighbours of a search."
+    return "\n".join(["## Judging features", "", what, "", *map(_on_a_machine, records)])
+
+
+def _on_a_machine(record: dict[str, Any]) -> str:
+    lines = [f"`{record['command']}`; commit {record['commit']}.", machine_in_words(record["machine"]), ""]
     rows = [
         [
             row["what"],
@@ -26,10 +24,10 @@ def section(record: dict[str, Any]) -> str:
         for row in record["rows"]
     ]
     lines += table(["what", "by", "seconds", "times Twofold's", "quality"], rows)
-    large = record["large"]
-    lines += [
-        "",
-        f"In a bank of {large['rows']:,} x 512, {large['queries']:,} queries took {large['seconds']:.1f} s "
-        f"and {large['mebibytes']:,.0f} MiB beyond the bank.",
-    ]
+    if large := record["large"]:
+        lines += [
+            "",
+            f"In a bank of {large['rows']:,} x 512, {large['queries']:,} queries took {large['seconds']:.1f} s "
+            f"and {large['mebibytes']:,.0f} MiB beyond the bank.",
+        ]
     return "\n".join([*lines, ""])
