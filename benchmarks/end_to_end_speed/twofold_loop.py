@@ -9,6 +9,7 @@ from typing import Any
 
 from judge import Judge
 
+from twofold.cli import parse
 from twofold.cli._reading import as_typed
 from twofold.cli._show import LiveShow
 from twofold.cli.pretrain import parser, request_of
@@ -28,8 +29,7 @@ def main() -> None:
     words = sys.argv[1:]
     until, limit = (float(words[words.index(name) + 1]) for name in own)
     rest = [word for at, word in enumerate(words) if word not in own and words[at - 1] not in own]
-    args = parser(rest).parse_args(rest)
-    args.given = parser(rest).parse_args(rest, defaults=False)
+    args = parse(parser(rest), rest)
     request = request_of(args, args.method)
     opened: dict[str, Any] = {"data": args.data, "labels": "none", **as_typed(args, None, None)}
     source = open_source(**opened)
