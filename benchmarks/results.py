@@ -17,6 +17,7 @@ SECTIONS = (
     "views",
     "evaluate",
     "transfer",
+    "fine_tuning",
     "kill",
     "fuzz",
 )

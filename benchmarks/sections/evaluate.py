@@ -27,7 +27,7 @@ def _on_a_machine(record: dict[str, Any]) -> str:
     if large := record["large"]:
         lines += [
             "",
-            f"In a bank of {large['rows']:,} x 512, {large['queries']:,} queries took {large['seconds']:.1f} s "
-            f"and {large['mebibytes']:,.0f} MiB beyond the bank.",
+            f"In a bank of {large['rows']:,} x 512, {large['queries']:,} queries took "
+            f"{large['seconds']:.1f} s and {large['mebibytes']:,.0f} MiB beyond the bank.",
         ]
     return "\n".join([*lines, ""])
