@@ -161,7 +161,7 @@ def test_fit_refuses_what_it_cannot_do(place: Path, tmp_path: Path, refused) -> 
     assert "exists already" in refused(1, "fit", run, "--data", images, "--out", tmp_path / "there")
     assert "no run folder" in refused(2, "fit", tmp_path / "nowhere", "--data", images)
     assert "not a run folder" in refused(1, "fit", tmp_path / "there", "--data", images)
-    one_class = ["--labels", tmp_path / "labels.csv", "--out", tmp_path / "x"]
+    one_class = ["--labels", tmp_path / "labels.csv", "--out", tmp_path / "x" / "y"]
     assert "one class" in refused(1, "fit", run, "--data", images, *one_class)
     assert not (tmp_path / "x").exists()
 

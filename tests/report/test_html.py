@@ -1,83 +1,11 @@
 import json
-from html.parser import HTMLParser
 
 import pytest
-from PIL import Image
 
+from pages import HOSTILE, SPEC, Page, make_run, read, score
 from twofold.core.errors import TwofoldError
 from twofold.report import charts
 from twofold.report.html import write_report
-from twofold.report.shown import figure, uncertainty
-
-SPEC = {
-    "method": {"name": "simclr", "revision": 1, "arguments": {"temperature": 0.2}},
-    "encoder": {"name": "resnet18_w16", "channels": 3, "size": 32},
-    "data": {
-        "name": "cifar10",
-        "fingerprint": "ab",
-        "images": 50000,
-        "open": {"data": "my data/cifar10.zip"},
-    },
-    "recipe": {"name": "C"},
-    "batch_size": 256,
-    "steps": 400,
-    "epochs": 2.05,
-    "seed": 7,
-    "precision": "bf16",
-    "threads": 2,
-    "asked": {"minutes": 10.0},
-    "key": "4f2a91c7",
-    "command": "twofold pretrain 'my data/cifar10.zip'",
-}
-HOSTILE = """<script>alert(1)</script>"><img src=x onerror="alert(2)">'{{ 7 * 7 }}"""
-
-
-class Page(HTMLParser):
-    """What a browser would see: elements, their attributes, the text; complains about unbalanced tags."""
-
-    VOID = ("meta", "img", "br", "link", "input")
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.open, self.text = [], [], ""
-        self.feed(html)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.text += data
-
-    def all(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-def make_run(folder, *, spec=SPEC, log=None, scores=None, views=False):
-    folder.mkdir(parents=True)
-    (folder / "spec.json").write_text(json.dumps(spec))
-    if log is not None:
-        (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
-    if scores is not None:
-        (folder / "scores.json").write_text(json.dumps(scores))
-    if views:
-        Image.new("RGB", (64, 64), "navy").save(folder / "views.png")
-    return folder
-
-
-def score(subject, value, evaluation="knn", metric="accuracy", **protocol):
-    figures = {"value": value, "low": value - 0.01, "high": value + 0.01}
-    return {"subject": subject, "evaluation": evaluation, "metric": metric, **figures, "protocol": protocol}
-
 
 LOG = [
     {
@@ -102,10 +30,6 @@ def full(tmp_path):
     ]
     scores += [score(folder.name, 0.7, "linear", "recall/ship")]
     return make_run(folder, log=LOG, scores=scores, views=True)
-
-
-def read(folder):
-    return Page(write_report(folder).read_text(encoding="utf-8"))
 
 
 def test_a_full_run_tells_verdict_scores_training_views_facts_and_next_command(full):
@@ -183,30 +107,6 @@ def test_a_run_that_has_nothing_yet_says_so_in_words(tmp_path):
     assert "twofold evaluate" in text
 
 
-def test_the_few_label_table_is_shown_and_judged(tmp_path):
-    def row(subject, one, ten, **values):
-        figures = [score(subject, value, name) for name, value in values.items()]
-        draws = [score(subject, v, "few_labels", per_class=n) for n, v in ((1, one), (10, ten))]
-        return [*figures, *draws]
-
-    scores = [
-        *row("pixels", 0.2, 0.4, knn=0.42, linear=0.5),
-        *row("random:resnet18_w16", 0.15, 0.3, knn=0.31, linear=0.4),
-        *row("supervised", 0.22, 0.41),
-        *row("quick", 0.5, 0.8, knn=0.86, linear=0.9),
-    ]
-    text = read(make_run(tmp_path / "quick", scores=scores)).text
-    for expected in (
-        "per class=1",
-        "per class=10",
-        "86.0",
-        "not measured",
-        "Supervised from scratch",
-    ):
-        assert expected in text, expected
-    assert "Pre-training helped: by k-NN it reaches 86.0%" in text
-
-
 @pytest.mark.parametrize(
     ("typed", "asked", "following"),
     [
@@ -267,35 +167,6 @@ def test_the_style_sheet_recolours_what_the_charts_draw(full):
     assert f'fill="{charts.INK}"' in html.partition("</style>")[2]
 
 
-def test_figures_that_are_no_shares_are_plain_numbers_and_what_has_no_interval_shows_none(tmp_path):
-    rank = {**score("run", 0.5, "geometry", "rank"), "low": 0.5, "high": 0.5, "share": False}
-    uniformity = {**score("run", -2.1, "geometry", "uniformity"), "share": False}
-    folder = make_run(tmp_path / "run", scores=[rank, uniformity])
-    page = read(folder)
-    table = page.text.partition("What was judged")[2].partition("Training")[0].split()
-    assert "0.5" in table and "50.0" not in table
-    assert "-2.11 to -2.09" in " ".join(table)
-    assert not any("bar" in each.get("class", "") for each in page.all("span"))
-
-
-@pytest.mark.parametrize(
-    ("value", "figured", "uncertain"),
-    [
-        (99.4, "99.4", "99"),
-        (99.7, "99.7", "100"),
-        (999.7, "1,000", "1,000"),
-        (-12345.6, "-12,346", "-12,346"),
-    ],
-)
-def test_large_figures_are_spelt_out(value, figured, uncertain, tmp_path):
-    assert figure(value, share=False) == figured
-    assert uncertainty(value, share=False) == uncertain
-    log = [{"step": step, "loss": value} for step in (1, 2)]
-    text = read(make_run(tmp_path / "run", spec={**SPEC, "epochs": value}, log=log)).text
-    assert f"{figured} epochs, 400 steps" in text
-    assert f"The loss went from {figured} to {figured}." in text
-
-
 def test_pictures_tables_and_other_files_of_judging_are_on_the_page(full):
     shown = [
         ("a.png", "A picture.", "made"),
@@ -320,18 +191,3 @@ def test_pictures_tables_and_other_files_of_judging_are_on_the_page(full):
     assert "Nobody knows" not in page.text
     assert "A secret" not in page.text
     assert page.all("script") == []
-
-
-def test_what_was_selected_for_is_marked(tmp_path):
-    scores = [score("run", 0.5, "linear", selected="L2 strength, on a held-out fifth"), score("run", 0.4)]
-    page = read(make_run(tmp_path / "run", scores=scores))
-    assert page.all("abbr") == [{"title": "selected: L2 strength, on a held-out fifth"}]
-    assert "* something was selected for these figures, never on the judged images" in page.text
-
-
-def test_figures_of_one_protocol_are_defined_once_and_long_lists_by_their_ends(tmp_path):
-    strengths = [10.0**n for n in range(12)]
-    scores = [score("run", 0.5, "linear", m, strengths=strengths) for m in ("accuracy", "macro_f1")]
-    page = read(make_run(tmp_path / "run", scores=[*scores, score("run", 0.4, k=3)]))
-    text = " ".join(page.text.split())
-    assert "Linear probe; Linear probe, macro-F1strengths 12 from 1.0 to 100000000000.0 k-NNk 3" in text

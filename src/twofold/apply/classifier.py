@@ -113,11 +113,13 @@ class Classifier(nn.Module):
 def claimed(folder: Path) -> Iterator[None]:
     """Holds a classifier's place while it is fitted: whoever comes second is refused before hours are spent.
 
-    The place is an empty folder that is gone afterwards; a fit that is killed leaves it.
+    The place is an empty folder that is gone afterwards, with those around it that were not there before; a
+    fit that is killed leaves it.
 
     Raises:
         TwofoldError: If there is something, or the folder cannot be made.
     """
+    new = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
@@ -127,8 +129,9 @@ def claimed(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        with suppress(OSError):
-            folder.rmdir()
+        for place in new:
+            with suppress(OSError):
+                place.rmdir()
 
 
 def refuse_existing(folder: Path) -> None:
