@@ -169,14 +169,17 @@ TINY = [
 ]
 
 
-def test_it_ends_with_the_command_that_judges(bright, tmp_path, capsys):
-    assert main(["pretrain", str(bright), *TINY, "--epochs", "1", "--out", str(tmp_path / "my runs")]) == 0
+def test_it_ends_with_the_command_that_judges_and_a_dry_run_knows_it(bright, tmp_path, capsys):
+    words = ["pretrain", str(bright), *TINY, "--epochs", "1", "--out", str(tmp_path / "my runs")]
+    assert main(words) == 0
     told = capsys.readouterr().out
     last = told.splitlines()[-1]
     (run,) = (tmp_path / "my runs").iterdir()
     assert last == f"next    twofold evaluate '{run}'"
     assert main(["evaluate", str(run)]) == 0
     assert "held-out fifth" in capsys.readouterr().out
+    assert main([*words, "--dry-run"]) == 0
+    assert f"this very run exists already: {run}" in capsys.readouterr().err
 
 
 def test_a_resumed_run_keeps_the_precision_it_was_resolved_to(bright, tmp_path, capsys, monkeypatch):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from twofold.core.method import Method
     from twofold.core.run import RunFolder
     from twofold.core.source import Source
+    from twofold.train.prepare import Prepared
     from twofold.train.resolve import Request
 
 SUMMARY = "learn an encoder from images, without labels"
@@ -133,14 +134,22 @@ def begin(args: "Namespace", request: "Request", teacher: str | None = None) -> 
             images = images_for(request.method, source, request.arguments)
             build(prepared.run, images, engine)  # refuses what a run would
             if is_first():
-                spec = {**asdict(prepared.run), "key": prepared.run.key, **prepared.about}
-                print(json.dumps(spec, indent=2))
+                _tell_dry(prepared, Path(args.out))
             return 0
         try:
             folder = start(prepared, Path(args.out), show, checkpoint_minutes=minutes, track=args.track)
         except Stopped as stopped:
             return _stopped(stopped.args[0])
     return _finish(folder, source)
+
+
+def _tell_dry(prepared: "Prepared", out: Path) -> None:
+    from twofold.core.run import same_run
+
+    spec = {**asdict(prepared.run), "key": prepared.run.key, **prepared.about}
+    print(json.dumps(spec, indent=2))
+    if there_is := same_run(out, prepared.run):
+        print(there_is, file=sys.stderr)
 
 
 def go_on(args: "Namespace") -> int:

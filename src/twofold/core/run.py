@@ -73,6 +73,25 @@ class Run:
         return f"{today}-{self.method['name']}-{data}-s{self.seed}-{self.key}"
 
 
+def same_run(out: Path, run: Run) -> str | None:
+    """Where the very same run is already, and how to go on with it, in words; None where it is not.
+
+    Args:
+        out: Folder of all runs.
+        run: What is hashed.
+    """
+    same = min((path.parent for path in out.glob(f"*-{run.key}/spec.json")), default=None)
+    if same is None:
+        return None
+    finished = (same / "encoder.safetensors").is_file()
+    on = (
+        f"judge it with: twofold evaluate {same}"
+        if finished
+        else f"go on with: twofold pretrain --resume {same}"
+    )
+    return f"this very run exists already: {same} (same method, images, settings and seed); {on}"
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A run on disk: ``spec.json``, ``log.jsonl``, ``scores.json``, checkpoints, pictures."""
@@ -91,18 +110,8 @@ class RunFolder:
         Raises:
             TwofoldError: If the very same run is there already, or the folder cannot be written.
         """
-        same = sorted(path.parent for path in out.glob(f"*-{run.key}/spec.json"))
-        if same:
-            finished = (same[0] / "encoder.safetensors").is_file()
-            on = (
-                f"judge it with: twofold evaluate {same[0]}"
-                if finished
-                else f"go on with: twofold pretrain --resume {same[0]}"
-            )
-            raise TwofoldError(
-                f"this very run exists already: {same[0]} (same method, images, settings and seed); "
-                f"{on}, choose another --seed, or delete it"
-            )
+        if there_is := same_run(out, run):
+            raise TwofoldError(f"{there_is}, choose another --seed, or delete it")
         folder = cls(out / run.folder_name)
         spec = {**asdict(run), "key": run.key, **about}
         try:
