@@ -6,6 +6,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -76,6 +77,27 @@ def test_the_student_may_be_another_network(place: Path, tmp_path: Path, capsys)
     assert spec["encoder"]["name"] == "resnet18_w8"
     assert spec["method"]["arguments"] == {"temperature": 0.5}
     assert spec["command"].startswith("twofold distill")
+
+
+def test_deep_images_are_read_as_the_teachers_were(tmp_path: Path, capsys) -> None:
+    images = np.linspace(0, 4000, 20 * 256).reshape(20, 16, 16).astype(np.uint16)
+    np.savez(tmp_path / "labelled.npz", images=images, labels=np.arange(20) % 2)
+    np.save(tmp_path / "pile.npy", images[:10])
+    run = make_run(tmp_path / "run", Encoder("resnet18_w4", channels=1, size=16, mean=[0.5], std=[0.2]))
+    fit = ["fit", str(run), "--data", str(tmp_path / "labelled.npz"), "--out", str(tmp_path / "teacher")]
+    assert main(fit) == 0
+    capsys.readouterr()
+    words = [
+        "distill",
+        str(tmp_path / "pile.npy"),
+        "--teacher",
+        str(tmp_path / "teacher"),
+        *SHORT,
+        "--dry-run",
+    ]
+    for typed, taken in (([], "0:4000"), (["--range", "0:4095"], "0:4095")):
+        assert main([*words, "--batch-size", "4", *typed]) == 0
+        assert json.loads(capsys.readouterr().out)["data"]["open"]["value_range"] == taken
 
 
 def test_the_student_may_start_from_a_run(place: Path, tmp_path: Path, capsys) -> None:

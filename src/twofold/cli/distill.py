@@ -35,15 +35,20 @@ def parser() -> "ArgumentParser":
 def run(args: "Namespace") -> int:
     """Trains a student into a run folder like any other.
 
-    By default it is of the teacher's own architecture and size, or starts from what ``--init`` names.
+    By default it is of the teacher's own architecture and size, or starts from what ``--init`` names; images
+    of more than 8 bits are read as the teacher's were.
     """
-    from twofold.nn.class_network import load_class_network
+    from twofold.apply.classifier import load_classifier
+    from twofold.data.opening import range_text
 
     if args.resume:
         return go_on(args)
     if not args.data or not args.teacher:
         raise UsageError("say which images and who teaches: twofold distill DATA --teacher CLASSIFIER")
-    teacher = load_class_network(Path(args.teacher)).encoder.spec
+    classifier = load_classifier(Path(args.teacher))
+    teacher = classifier.encoder.spec
+    ends = classifier.about.decode["value_range"]
+    args.range = args.range or range_text(ends and tuple(ends))
     request = request_of(args, _METHOD)
     if not args.init:
         encoder, size = request.encoder or teacher["name"], request.size or teacher["size"]
