@@ -16,7 +16,8 @@ from twofold.core.run import RunFolder
 from twofold.core.source import Images
 from twofold.data import open_source
 from twofold.methods.simclr import SimCLR
-from twofold.train import length, pretrain
+from twofold.train import go_on as going_on
+from twofold.train import length
 from twofold.train.checkpoint import load_checkpoint
 from twofold.train.engine import Engine
 from twofold.train.interrupts import Stopped
@@ -61,19 +62,19 @@ def begin(data: Path, out: Path, stop_at: int | None = None, changes: dict[str, 
 
 def stop_while_a_checkpoint_is_written(data: Path, out: Path) -> int:
     """Of which step the checkpoint is that is there when this process leaves."""
-    real = pretrain.keep_checkpoint
+    real = going_on.keep_checkpoint
 
     def slow(folder: Path, state: dict[str, Any]) -> None:
         time.sleep(0.5 if state["step"] else 0.0)
         real(folder, state)
 
-    pretrain.keep_checkpoint = slow  # type: ignore[assignment]
+    going_on.keep_checkpoint = slow  # type: ignore[assignment]
     try:
         path = begin(data, out, stop_at=4)
         step: int = load_checkpoint(path / "last.ckpt")["step"]
         return step
     finally:
-        pretrain.keep_checkpoint = real  # type: ignore[assignment]
+        going_on.keep_checkpoint = real  # type: ignore[assignment]
 
 
 def begin_by_the_clock(data: Path, out: Path) -> Path:

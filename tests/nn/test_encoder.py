@@ -28,3 +28,7 @@ def test_networks_for_parts_of_the_colours_are_as_wide_together(name: str) -> No
     with torch.no_grad():
         assert encoder(torch.rand(2, 3, 64, 64)).shape == (2, encoder.width)
     assert sum(encoder.backbone.widths) == encoder.width
+
+
+def test_another_device_has_channels_last_whatever_this_processor_is() -> None:
+    assert Encoder("resnet18_w4", size=32).to("meta").layout == torch.channels_last

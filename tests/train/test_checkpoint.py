@@ -1,4 +1,5 @@
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,18 @@ def test_a_few_bytes_that_stand_for_more_than_memory_are_refused(bomb, tmp_path)
     assert path.stat().st_size < 10_000
     with pytest.raises(TwofoldError, match=r"last\.ckpt is not a readable checkpoint"):
         load_checkpoint(path)
+
+
+def test_a_packed_checkpoint_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    keep_checkpoint(tmp_path, {"zeros": torch.zeros(1_000_000)})
+    plain, packed = tmp_path / "last.ckpt", tmp_path / "packed.ckpt"
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as target:
+        for member in source.infolist():
+            target.writestr(member.filename, source.read(member))
+    assert packed.stat().st_size < 100_000
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpacked"))
+    with pytest.raises(TwofoldError, match=r"packed\.ckpt is not a readable checkpoint"):
+        load_checkpoint(packed)
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), RuntimeError("can't allocate memory")])

@@ -176,6 +176,20 @@ def test_a_tied_parameter_moves_once():
     assert w.item() == 0.0
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "nesterov", "adam", "adamw", "lars", "larc"])
+def test_what_stood_still_begins_to_move(optimizer):
+    """Prototypes get their first gradient when they are thawed, and then move as if they were new."""
+    late, early, new = (nn.Parameter(torch.ones(2, 2)) for _ in range(3))
+    spec = OptimizerSpec(optimizer=optimizer, lr=0.1)
+    both, alone = (make_optimizer(spec, [{"params": p}]) for p in ([early, late], [new]))
+    early.grad = torch.ones(2, 2)
+    both.step()
+    early.grad, late.grad, new.grad = (torch.full((2, 2), 0.5) for _ in range(3))
+    both.step()
+    alone.step()
+    assert torch.equal(late, new) and not torch.equal(late, torch.ones(2, 2))
+
+
 def test_the_rate_falls_where_the_paper_drops_it():
     """InstDisc and MoCo: 200 epochs, a tenth from 120 on, a hundredth from 160 on."""
     spec = OptimizerSpec(schedule="step", drops=(0.6, 0.8), warmup=0.0)

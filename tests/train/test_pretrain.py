@@ -17,8 +17,8 @@ from twofold.data import open_source
 from twofold.nn import encoder
 from twofold.nn.weights import load_encoder
 from twofold.objectives.whitening import whiten
-from twofold.train import pretrain
-from twofold.train.checkpoint import digest, load_checkpoint
+from twofold.train import go_on, pretrain
+from twofold.train.checkpoint import digest, keep_checkpoint, load_checkpoint
 from twofold.train.engine import Engine
 from twofold.train.optim import OptimizerSpec
 from twofold.train.prepare import prepare
@@ -156,6 +156,18 @@ def test_what_was_frozen_is_what_was_drawn_after_a_resumed_run_too(folder, tmp_p
             assert torch.equal(value, trained[name]) == name.startswith(("projector", "predictor")), name
 
 
+def test_a_checkpoint_of_another_run_is_not_gone_on_with(folder, tmp_path):
+    source = open_source(str(folder), progress=False)
+    stopped = []
+    for seed in (1, 2):
+        with pytest.raises(Stopped) as each:
+            begin(folder, tmp_path, Silent(stop_at=3), request(seed=seed))
+        stopped.append(each.value.args[0])
+    shutil.copy(stopped[0].path / "last.ckpt", stopped[1].path / "last.ckpt")
+    with pytest.raises(TwofoldError, match=f"is of another run, whose key is {stopped[0].run.key}"):
+        resume(stopped[1], source, Engine.start("fp32", threads=1), Silent())
+
+
 def test_the_very_same_run_is_not_overwritten(folder, tmp_path):
     begin(folder, tmp_path, Silent(), request(epochs=1.0))
     with pytest.raises(TwofoldError, match="exists already"):
@@ -186,7 +198,8 @@ def test_a_checkpoint_that_is_not_of_its_run_is_told(folder, tmp_path):
     with pytest.raises(Stopped) as other:
         begin(folder, tmp_path / "b", Silent(stop_at=2), request("swav", seed=12))
     run = stopped.value.args[0]
-    shutil.copy(other.value.args[0].path / "last.ckpt", run.path / "last.ckpt")
+    state = load_checkpoint(other.value.args[0].path / "last.ckpt")
+    keep_checkpoint(run.path, {**state, "run": run.run.key})
     source = open_source(str(folder), progress=False)
     with pytest.raises(TwofoldError, match=r"the checkpoint in .* does not fit its spec\.json"):
         resume(run, source, Engine.start("fp32", threads=1), Silent())
@@ -194,9 +207,9 @@ def test_a_checkpoint_that_is_not_of_its_run_is_told(folder, tmp_path):
 
 def test_checkpoints_are_written_as_often_as_asked_for(folder, tmp_path, monkeypatch):
     steps = []
-    keep = pretrain.keep_checkpoint
+    keep = go_on.keep_checkpoint
     monkeypatch.setattr(
-        pretrain, "keep_checkpoint", lambda path, state: steps.append(state["step"]) or keep(path, state)
+        go_on, "keep_checkpoint", lambda path, state: steps.append(state["step"]) or keep(path, state)
     )
     begin(folder, tmp_path / "never", Silent(), request(epochs=1.0))
     assert steps == [0, 5]

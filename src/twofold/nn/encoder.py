@@ -92,6 +92,8 @@ class Encoder(nn.Module):
             self.spec["split"] = dict(split)
             if channels != 3:
                 raise UsageError("colours are split, and these images are gray: choose another --method")
+            if name.startswith(PREFIX):
+                raise UsageError(f"colours are split, and {name} takes all three: give one of timm's models")
 
         def make(channels: int) -> Any:
             return _backbone(name, channels, size, pretrained)
@@ -103,10 +105,10 @@ class Encoder(nn.Module):
         self.width: int = widths[-1]
         self.at_once: int | None = None
         self.begun = pretrained
-        self._layout = self.layout
         shape = (1, channels, 1, 1)
         self.register_buffer("mean", torch.tensor(self.spec["mean"]).view(shape))
         self.register_buffer("std", torch.tensor(self.spec["std"]).view(shape))
+        self._layout = self.layout
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b width"]:
         """Pooled features ``h``."""
@@ -166,6 +168,8 @@ class Encoder(nn.Module):
         oneDNN's channels-last convolutions may write past the end of their buffers where the number of
         channels is no multiple of the processor's vector (seen with torch 2.14.1, AVX2 and 4 channels).
         """
+        if self.mean.device.type != "cpu":
+            return torch.channels_last
         block = 16 if torch.backends.cpu.get_cpu_capability().startswith("AVX512") else 8
         convolutions = (m for m in self.backbone.modules() if isinstance(m, nn.Conv2d))
         whole = all(c.out_channels % block == 0 for c in convolutions)
@@ -184,7 +188,8 @@ class Encoder(nn.Module):
 
     def _normalise(self, x: Tensor) -> Tensor:
         # cloned: an image of one channel counts as contiguous in both orders, whatever its strides say
-        return ((x - self.mean) / self.std).clone(memory_format=self._layout)
+        layout = torch.channels_last if x.is_cuda else self._layout
+        return ((x - self.mean) / self.std).clone(memory_format=layout)
 
 
 def known_encoders() -> list[str]:

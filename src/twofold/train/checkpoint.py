@@ -1,6 +1,7 @@
 """Checkpoints: written aside, renamed, verified on load; the one before the last is kept."""
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             f"no checkpoint at {path}: the run was stopped before it wrote one; start it again"
         )
     try:
+        _refuse_packed(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
         state: dict[str, Any] = content["state"]
         _refuse_bomb(state, path.stat().st_size)
@@ -126,6 +128,14 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _leaves(f"{name}/{position}", item)
     else:
         yield name, value
+
+
+def _refuse_packed(path: Path) -> None:
+    """What torch saves is a zip that packs nothing; a packed one may unpack to any size."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise ValueError("it is packed")
 
 
 def _refuse_bomb(state: Any, size: int) -> None:

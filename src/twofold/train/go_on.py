@@ -11,6 +11,11 @@ from twofold.train.loop import Training
 from twofold.train.not_finite import Diverged, NotFinite, is_finite
 
 
+def keep_state(training: Training, folder: RunFolder) -> None:
+    """Makes the state the last checkpoint of its run, whose key it holds: no other goes on with it."""
+    keep_checkpoint(folder.path, {"run": folder.spec.get("key"), **training.state_dict()})
+
+
 @contextmanager
 def told_how_to_go_on(training: Training, folder: RunFolder) -> Iterator[None]:
     """Adds a note to whatever ends the training: the command that goes on from what is kept.
@@ -27,7 +32,7 @@ def told_how_to_go_on(training: Training, folder: RunFolder) -> Iterator[None]:
     except NotFinite as error:
         if training.step > 0:
             if dist.rank() == 0 and is_finite(training.method) and (folder.path / "spec.json").is_file():
-                keep_checkpoint(folder.path, training.state_dict())
+                keep_state(training, folder)
             dist.wait_for_all()
             error.add_note(_otherwise(folder))
         raise

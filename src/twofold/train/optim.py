@@ -57,13 +57,22 @@ def make_optimizer(spec: OptimizerSpec, groups: Iterable[dict[str, Any]]) -> tor
     match spec.optimizer:
         case "sgd" | "nesterov":
             ahead = spec.optimizer == "nesterov"
-            return torch.optim.SGD(listed, momentum=spec.momentum, nesterov=ahead, fused=True, **common)
+            sgd = torch.optim.SGD(listed, momentum=spec.momentum, nesterov=ahead, fused=True, **common)
+            _at_rest(sgd)
+            return sgd
         case "adam":
             return torch.optim.Adam(listed, fused=True, **common)
         case "adamw":
             return torch.optim.AdamW(listed, fused=True, **common)
         case "lars" | "lars_out" | "larc" | "larc_clip":
             return Lars(listed, momentum=spec.momentum, form=spec.optimizer, **common)
+
+
+def _at_rest(sgd: torch.optim.SGD) -> None:
+    """Momentum of zero for all: torch's fused step fails where a parameter gets its first gradient late."""
+    for group in sgd.param_groups:
+        for parameter in group["params"]:
+            sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, spec: OptimizerSpec, progress: Progress) -> float:

@@ -17,11 +17,11 @@ from twofold.core.source import Source
 from twofold.nn.encoder import Encoder
 from twofold.nn.weights import save_encoder, save_parts
 from twofold.train import shares
-from twofold.train.checkpoint import has_checkpoint, keep_checkpoint, newest_checkpoint
+from twofold.train.checkpoint import has_checkpoint, newest_checkpoint
 from twofold.train.engine import Engine
 from twofold.train.environment import differences, environment, revised
 from twofold.train.follow import follow
-from twofold.train.go_on import told_how_to_go_on
+from twofold.train.go_on import keep_state, told_how_to_go_on
 from twofold.train.interrupts import Stopped, interrupts
 from twofold.train.loop import Training, fit
 from twofold.train.not_finite import Diverged, is_finite
@@ -143,6 +143,11 @@ def _restored(folder: RunFolder, source: Source, engine: Engine, show: Show) -> 
         remove_leftovers(folder.path)
     done = (folder.path / "encoder.safetensors").is_file()
     state = _same_for_all(folder, show)
+    if state is not None and state.get("run", folder.spec.get("key")) != folder.spec.get("key"):
+        raise TwofoldError(
+            f"the checkpoint in {folder.path} is of another run, whose key is {state['run']}: "
+            "put its own there, or start the run again"
+        )
     try:
         training = build(
             run,
@@ -257,7 +262,7 @@ def _save(training: Training, folder: RunFolder) -> None:
             f"the weights became infinite by step {training.step}, though every loss was finite: "
             "a gradient was not"
         )
-    keep_checkpoint(folder.path, training.state_dict())
+    keep_state(training, folder)
 
 
 def _whole(encoder: torch.nn.Module) -> Encoder:
