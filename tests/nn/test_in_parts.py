@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from twofold.nn.encoder import Encoder
 from twofold.nn.in_parts import in_parts
+from twofold.nn.norm import GroupedBatchNorm
 from twofold.objectives.contrastive import nt_xent
 
 
@@ -56,6 +57,26 @@ def test_batch_norms_see_each_part_and_follow_it_once() -> None:
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
     for name, value in twin.state_dict().items():
         assert torch.equal(value, network.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("at_once", [2, 4, 6])
+def test_parts_of_whole_groups_are_normalised_as_the_whole_batch_is(at_once: int) -> None:
+    """Groups are of two images, however many of them a part has."""
+    x = torch.rand(8, 3, 8, 8, dtype=torch.float64)
+    network = Normed(GroupedBatchNorm(nn.BatchNorm2d(8), 4))
+    whole = gradients(network, network(x))
+    for a, b in zip(whole, gradients(network, in_parts(network, x, at_once, network)), strict=True):
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
+    with torch.no_grad():
+        assert torch.allclose(network(x), in_parts(network, x, at_once, network))
+
+
+def test_parts_that_do_not_divide_have_fewer_groups() -> None:
+    x = torch.rand(8, 3, 8, 8, dtype=torch.float64)
+    network, twin = Normed(GroupedBatchNorm(nn.BatchNorm2d(8), 4)), Normed(nn.BatchNorm2d(8))
+    twin.load_state_dict(network.state_dict())
+    by_hand = torch.cat([twin(part) for part in x.split([5, 3])])
+    assert torch.allclose(in_parts(network, x, 5, network), by_hand)
 
 
 def test_activations_of_parts_are_not_held() -> None:

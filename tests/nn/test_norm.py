@@ -79,5 +79,8 @@ def test_running_statistics_can_be_made_equal() -> None:
 
 def test_parts_that_do_not_divide_among_processes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dist, "world_size", lambda: 3)
-    with pytest.raises(UsageError, match=r"8 parts .* do not divide among 3 processes: give --bn-splits 6"):
+    with pytest.raises(
+        UsageError,
+        match=r"8 parts .* do not divide among 3 processes: take 1, 2, 4 or 8 processes, .* --bn-splits 6",
+    ):
         split(nn.Sequential(nn.BatchNorm1d(3)), 8)

@@ -4,7 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twofold.core.errors import UsageError
-from twofold.nn.queue import Queue
+from twofold.nn.queue import Queue, fitting_length
+
+
+def test_few_images_have_fewer_keys_but_room_for_a_step() -> None:
+    assert fitting_length(4096, images=50_000, keys=256) == 4096
+    assert fitting_length(4096, images=1000, keys=256) == 1000
+    assert fitting_length(4096, images=100, keys=256) == 256
 
 
 def test_starts_with_random_unit_vectors() -> None:

@@ -48,3 +48,14 @@ def test_maps_of_every_stage_and_weights_on_disk(tmp_path: Path) -> None:
 def test_gray_images_cannot_be_split() -> None:
     with pytest.raises(UsageError, match="gray"):
         Encoder("resnet18_w4", channels=1, size=32, split=LAB)
+
+
+@pytest.mark.parametrize("groups", [[[0, 1, 2]], [[0], [3]], [[0], []], []])
+def test_groups_that_are_none_are_refused(groups: list[list[int]]) -> None:
+    with pytest.raises(UsageError, match=r"--groups .*: give two groups or more"):
+        Encoder("resnet18_w4", size=32, split={"space": None, "groups": groups})
+
+
+def test_a_network_that_takes_all_colours_is_refused() -> None:
+    with pytest.raises(UsageError, match="give one of timm's models"):
+        Encoder("torchvision/resnet18", size=32, split=LAB)

@@ -9,8 +9,10 @@ from twofold.core import registry
 from twofold.core.errors import UsageError
 from twofold.core.source import Source
 from twofold.data import open_source
+from twofold.methods.moco_v2 import MoCoV2
 from twofold.train.optim import OptimizerSpec
 from twofold.train.resolve import Request, resolve
+from twofold.views import recipes
 from twofold.views.ops.blur import Blur
 
 
@@ -102,6 +104,12 @@ def test_blur_on_cifar_is_what_was_published_and_small_runs_have_none(
 
     assert blurs("cifar10") == blurred
     assert not blurs("small")
+
+
+def test_sigmas_on_cifar_are_in_pixels() -> None:
+    for recipe in (MoCoV2.presets["cifar10"]["recipe"], recipes.C_BLURRED_AT_32):
+        sigmas = {o.sigma for view in recipe.views for o in view.operations if isinstance(o, Blur)}
+        assert sigmas == {(0.1 * 224 / 32, 2.0 * 224 / 32)}
 
 
 def test_a_seed_is_one_that_every_generator_takes(source: Source) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from twofold.core.errors import UsageError
 from twofold.core.recipe import Crop, Recipe
+from twofold.methods.simclr import SimCLR
 from twofold.methods.supcon import SupCon
 from twofold.views.ops.autoaugment import AutoAugment
 from twofold.views.ops.blur import Blur
@@ -141,6 +142,9 @@ def test_one_branch_changes_one_of_two_equal_crops():
 
 def test_brightness_is_added_in_the_first_version_of_simclr():
     assert found(simclr(0.5, additive=True), AdditiveJitter) == [AdditiveJitter(0.4, 0.4, 0.4, 0.1)] * 2
+    for preset, added in (("imagenet", 0.8), ("cifar10", 0.4)):
+        jitters = found(SimCLR.presets[preset]["recipe"], AdditiveJitter)
+        assert [jitter.brightness for jitter in jitters] == [added] * 2
 
 
 def test_the_pretext_tasks_have_the_views_of_their_papers():

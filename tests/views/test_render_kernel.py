@@ -21,10 +21,10 @@ from twofold.views.kernel.source import fingerprint
 from twofold.views.ops.blur import Blur
 from twofold.views.ops.colour import Gray
 from twofold.views.ops.flips import Flip
-from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.jitter import AdditiveJitter, Jitter
 from twofold.views.ops.solarize import Solarize
 from twofold.views.parameters import Effect, ViewTable, draw
-from twofold.views.recipes import A, B, C, D, for_channels, multi_crop
+from twofold.views.recipes import A, B, C, D, for_channels, multi_crop, simclr
 from twofold.views.render import render
 from twofold.views.render_kernel import render as render_kernel
 from views import reference
@@ -34,6 +34,7 @@ LEVELS = [kernel.Level(number, name) for number, name in enumerate(kernel.levels
 at_every_level = pytest.mark.parametrize("level", LEVELS, ids=lambda level: level.name)
 GRAY_LEVEL = 1 / 255
 JITTER = Jitter(0.8, 0.8, 0.8, 0.5, p=1.0)
+ADDITIVE = AdditiveJitter(0.8, 0.8, 0.8, 0.5, p=1.0)
 ALL = ViewSpec(Crop(), (Flip(), JITTER, Gray(), Blur(p=0.7), Solarize(p=0.5)))
 
 
@@ -84,7 +85,9 @@ def slow(images, of):
 
 
 @at_every_level
-@pytest.mark.parametrize("recipe", [A, B, C, D, multi_crop(C)], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe", [A, B, C, D, multi_crop(C), simclr(additive=True)], ids=lambda recipe: recipe.name
+)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", ["one size", "mixed sizes"])
 def test_recipes_are_rendered_as_torch_renders_them(level, recipe, channels, kind):
@@ -107,12 +110,13 @@ def test_all_operations_are_those_of_the_slow_twins(level, channels):
 
 @at_every_level
 @pytest.mark.parametrize("step", range(4))
-def test_each_step_of_the_jitter_may_come_first_or_last(level, step):
+@pytest.mark.parametrize(("jitter", "brightness"), [(JITTER, 1.7), (ADDITIVE, 0.3), (ADDITIVE, -0.4)])
+def test_each_step_of_the_jitter_may_come_first_or_last(level, step, jitter, brightness):
     images = some_images(4, 20, 20)
     rest = [other for other in range(4) if other != step]
     for order in ([step, *rest], [*rest, step]):
-        drawn = {"brightness": 1.7, "contrast": 0.3, "saturation": 1.6, "hue": -0.35, "order": order}
-        of = table(20, [[0, 0, 20, 20]] * 4, everywhere(JITTER, 4, **drawn))
+        drawn = {"brightness": brightness, "contrast": 0.3, "saturation": 1.6, "hue": -0.35, "order": order}
+        of = table(20, [[0, 0, 20, 20]] * 4, everywhere(jitter, 4, **drawn))
         assert_close(render_kernel(images, of, level), slow(images, of))
 
 

@@ -78,7 +78,7 @@ class DeepClusterV2(Method):
             "epochs": 800,
         },
         "cifar10": {
-            "recipe": recipes.C,
+            "recipe": recipes.C_BLURRED_AT_32,
             "encoder": "resnet18",
             "optimizer": "larc_clip",
             "lr": 0.6,

@@ -13,7 +13,7 @@ from twofold.nn.batch_parts import whole_parts
 from twofold.nn.heads import Hidden, mlp
 from twofold.nn.norm import average_statistics, split
 from twofold.nn.patch_head import PatchHead, embed_patches
-from twofold.nn.queue import Queue
+from twofold.nn.queue import Queue, fitting_length
 from twofold.nn.shuffle import shuffled_keys
 from twofold.nn.teacher import Teacher
 from twofold.objectives.contrastive import info_nce
@@ -84,9 +84,12 @@ class InfoMin(Method):
     }
 
     @classmethod
-    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:  # noqa: ARG003
-        """A batch that does not divide makes fewer groups for batch norm."""
-        return {"bn_splits": whole_parts(batch_size, arguments["bn_splits"])}
+    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:
+        """Few images have fewer keys; a batch that does not divide makes fewer groups for batch norm."""
+        return {
+            "queue": fitting_length(arguments["queue"], images, batch_size),
+            "bn_splits": whole_parts(batch_size, arguments["bn_splits"], dist.world_size()),
+        }
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from twofold.nn.batch_parts import whole_parts
 from twofold.nn.heads import Hidden, mlp
 from twofold.nn.multicrop import apart
 from twofold.nn.norm import average_statistics, split
-from twofold.nn.queue import Queue
+from twofold.nn.queue import Queue, fitting_length
 from twofold.nn.shuffle import shuffled_keys
 from twofold.nn.teacher import Teacher, cosine_momentum
 from twofold.objectives.contrastive import info_nce
@@ -76,7 +76,7 @@ class MoCoV2(Method):
             "queue": 32768,
             "dim": 256,
             "symmetric": True,
-            "recipe": recipes.sizes(recipes.B, [(1.0, (0.08, 1.0), 2)]),
+            "recipe": recipes.sizes(recipes.blurred_at(recipes.B, 32), [(1.0, (0.08, 1.0), 2)]),
             "encoder": "resnet18",
             "optimizer": "sgd",
             "lr": 0.3,
@@ -99,9 +99,13 @@ class MoCoV2(Method):
     }
 
     @classmethod
-    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:  # noqa: ARG003
-        """A batch that does not divide makes fewer groups for batch norm."""
-        return {"bn_splits": whole_parts(batch_size, arguments["bn_splits"])}
+    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:
+        """Few images have fewer keys; a batch that does not divide makes fewer groups for batch norm."""
+        keys = (2 if arguments["symmetric"] else 1) * batch_size
+        return {
+            "queue": fitting_length(arguments["queue"], images, keys),
+            "bn_splits": whole_parts(batch_size, arguments["bn_splits"], dist.world_size()),
+        }
 
     def __init__(
         self,

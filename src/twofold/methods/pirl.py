@@ -142,9 +142,12 @@ class PIRL(Method):
         rows, own, losses = self.bank.rows, self.bank.look_up(batch.item), []
         drawn = self.bank.draw(len(v), self.negatives, progress.step)
         ranks = skewed_ranks(len(rows) - 1, self.hardness, progress.step, self.negatives)
-        for f, partition in zip((v, v_patches), self.partition, strict=True):
-            others = drawn if ranks is None else rows_at_ranks(f, rows, batch.item, ranks)
-            scores = memory_scores(f, own, self.bank.look_up(others), self.temperature)
+        if ranks is None:
+            others = [self.bank.look_up(drawn)] * 2  # gigabytes, at the paper's size
+        else:
+            others = [self.bank.look_up(rows_at_ranks(f, rows, batch.item, ranks)) for f in (v, v_patches)]
+        for f, negatives, partition in zip((v, v_patches), others, self.partition, strict=True):
+            scores = memory_scores(f, own, negatives, self.temperature)
             losses.append(memory_loss(scores, self.loss, len(rows), partition))
         of_image, of_patches = losses
         self.bank.stage(batch.item, v)

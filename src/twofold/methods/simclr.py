@@ -14,6 +14,7 @@ from twofold.nn.multicrop import apart, embed_views
 from twofold.nn.norm import synchronise
 from twofold.objectives.contrastive import nt_xent, nt_xent_of_small_views
 from twofold.views import recipes
+from twofold.views.ops.blur import Blur
 
 
 class SimCLR(Method):
@@ -34,6 +35,8 @@ class SimCLR(Method):
           LARS twice the rate.
         - Small views of multi-crop are anchors and never candidates: each takes the place of either global
           view of its image in turn.
+        - The code published with the paper adds brightness, that of version 2 multiplies by it: the presets
+          `imagenet` and `cifar10` add. Nor does it normalise colours, which encoders do here.
         - Temperature and rate depend on batch and length: small batches and short runs want a higher tau.
 
     Published:
@@ -52,6 +55,7 @@ class SimCLR(Method):
     small_views = True
     presets: ClassVar = {
         "imagenet": {
+            "recipe": recipes.simclr(additive=True),
             "optimizer": "lars",
             "lr": 0.3,
             "weight_decay": 1e-6,
@@ -62,7 +66,7 @@ class SimCLR(Method):
         },
         "cifar10": {
             "temperature": 0.5,
-            "recipe": recipes.C_CIFAR,
+            "recipe": recipes.simclr(0.5, additive=True).without(Blur),
             "encoder": "resnet18",
             "optimizer": "lars",
             "lr": 1.0,

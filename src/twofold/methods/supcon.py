@@ -65,7 +65,7 @@ class SupCon(Method):
         "cifar10": {
             "temperature": 0.2,
             "dim": 256,
-            "recipe": recipes.C,
+            "recipe": recipes.C_BLURRED_AT_32,
             "encoder": "resnet18",
             "optimizer": "sgd",
             "lr": 0.4,

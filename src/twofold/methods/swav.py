@@ -73,7 +73,7 @@ class SwAV(Method):
             "frozen_steps": 2 * 195,
             "queue": 3840,
             "queue_epoch": 50,
-            "recipe": recipes.C,
+            "recipe": recipes.C_BLURRED_AT_32,
             "encoder": "resnet18",
             "optimizer": "larc_clip",
             "lr": 0.6,

@@ -3,9 +3,22 @@
 from twofold.core.errors import UsageError
 
 
-def whole_parts(batch_size: int, groups: int) -> int:
-    """As many groups as are wanted, or the most that divide these and the batch into two images or more."""
-    fits = (n for n in range(groups, 1, -1) if groups % n == batch_size % n == 0 and batch_size >= 2 * n)
+def whole_parts(batch_size: int, groups: int, processes: int = 1) -> int:
+    """As many groups as are wanted, or the most below that the batch divides into, of two images or more.
+
+    Several processes have equally many of them, at least one each; where that cannot be, the whole batch is
+    the one group.
+
+    Args:
+        batch_size: Images.
+        groups: Wanted.
+        processes: That share them.
+    """
+    fits = (
+        n
+        for n in range(max(groups, processes), 1, -1)
+        if n % processes == batch_size % n == 0 and batch_size >= 2 * n
+    )
     return next(fits, 1)
 
 

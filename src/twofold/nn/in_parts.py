@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+from twofold.nn.norm import GroupedBatchNorm
+
 
 def in_parts(
     function: Callable[[Tensor], Tensor], x: Float[Tensor, "b ..."], at_once: int, network: nn.Module
@@ -17,8 +19,8 @@ def in_parts(
 
     Losses that compare all rows of a batch with each other see all of them, and the gradient is that of the
     whole batch: GradCache, for any loss. It costs one more forward pass. Batch norms see each part as a batch
-    of its own, and follow each part once: only networks without batch statistics give exactly the gradient
-    of the whole.
+    of its own, or as its share of their groups, and follow each part once: only networks without batch
+    statistics give exactly the gradient of the whole.
 
     Args:
         function: Maps rows to rows.
@@ -30,14 +32,31 @@ def in_parts(
         Gao, Zhang, Han, Callan: Scaling Deep Contrastive Learning Batch Size under Memory Limited Setup
         (arXiv:2101.06983).
     """
+
+    def of_part(part: Tensor) -> Tensor:
+        with _groups_shared(network, len(part) / len(x)):
+            return function(part)
+
     parts = x.split(at_once)
     if not torch.is_grad_enabled():
-        return torch.cat([function(part) for part in parts])
+        return torch.cat([of_part(part) for part in parts])
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _statistics_kept(network)
 
-    return torch.cat([checkpoint(function, part, use_reentrant=False, context_fn=contexts) for part in parts])
+    return torch.cat([checkpoint(of_part, part, use_reentrant=False, context_fn=contexts) for part in parts])
+
+
+@contextmanager
+def _groups_shared(network: nn.Module, share: float) -> Iterator[None]:
+    norms = [module for module in network.modules() if isinstance(module, GroupedBatchNorm)]
+    for norm in norms:
+        norm.share = share
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.share = 1.0
 
 
 @contextmanager

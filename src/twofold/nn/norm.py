@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from twofold.core import dist
 from twofold.core.errors import UsageError
 from twofold.core.precision import cast_up
+from twofold.nn.batch_parts import whole_parts
 
 
 def synchronise(module: nn.Module) -> None:
@@ -41,11 +42,17 @@ def split(module: nn.Module, groups: int) -> None:
     if groups % processes:
         raise UsageError(
             f"{groups} parts of the batch, each with its own batch norm, do not divide among {processes} "
-            f"processes: give --bn-splits {max(1, groups // processes) * processes}"
+            f"processes: take {_divisors(groups)} processes, or a new run with --bn-splits "
+            f"{max(1, groups // processes) * processes}"
         )
     own = groups // processes
     if own > 1:
         _replace(module, lambda norm: GroupedBatchNorm(norm, own))
+
+
+def _divisors(number: int) -> str:
+    found = [str(n) for n in range(1, number + 1) if number % n == 0]
+    return " or ".join(filter(None, [", ".join(found[:-1]), found[-1]]))
 
 
 def average_statistics(module: nn.Module) -> None:
@@ -143,6 +150,10 @@ class GroupedBatchNorm(_BatchNorm):
         norm: The batch norm that this one takes the place of.
         groups: Number of parts; batches must divide by it.
 
+    Attributes:
+        share: Of the batch, which goes through the network at once, see ``in_parts``: it has as large a share
+            of the groups, rounded, or fewer if it does not divide by so many.
+
     Raises:
         UsageError: In training, where a batch does not divide.
     """
@@ -151,20 +162,24 @@ class GroupedBatchNorm(_BatchNorm):
         super().__init__(norm.num_features, norm.eps, norm.momentum, norm.affine)
         _adopt(self, norm)
         self.groups = groups
+        self.share = 1.0
 
     def forward(self, x: Float[Tensor, "b c ..."]) -> Float[Tensor, "b c ..."]:
         """The normalised batch, then whatever the replaced norm applied after it."""
         if not self.training:
             return _after(self, _frozen(self, x))
-        if len(x) % self.groups:
+        groups = self.groups
+        if self.share < 1:
+            groups = whole_parts(len(x), max(1, round(self.share * groups)))
+        if len(x) % groups:
             raise UsageError(
-                f"a batch of {len(x)} images does not divide into {self.groups} groups of batch norm: "
+                f"a batch of {len(x)} images does not divide into {groups} groups of batch norm: "
                 "change the batch size or bn_splits"
             )
         means, variances, parts = self.running_mean, self.running_var, []
         assert means is not None and variances is not None
-        group_means, group_variances = means.repeat(self.groups, 1), variances.repeat(self.groups, 1)
-        for part, mean, variance in zip(x.chunk(self.groups), group_means, group_variances, strict=True):
+        group_means, group_variances = means.repeat(groups, 1), variances.repeat(groups, 1)
+        for part, mean, variance in zip(x.chunk(groups), group_means, group_variances, strict=True):
             parts.append(
                 F.batch_norm(
                     part, mean, variance, self.weight, self.bias, True, self.momentum or 0.0, self.eps

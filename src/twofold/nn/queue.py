@@ -8,6 +8,17 @@ from torch.nn import functional as F
 from twofold.core.errors import UsageError
 
 
+def fitting_length(length: int, images: int, keys: int) -> int:
+    """As many keys as are wanted, but not more than images: of more, an image meets its own past ones.
+
+    Args:
+        length: Wanted.
+        images: Number of images to learn from.
+        keys: Of one step, which find room at least.
+    """
+    return min(length, max(images, keys))
+
+
 class Queue(nn.Module):
     """First in, first out; random unit vectors until it is filled.
 

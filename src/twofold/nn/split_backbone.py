@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from twofold.core.colour_spaces import Space, convert
+from twofold.core.errors import UsageError
 
 
 class SplitBackbone(nn.Module):
@@ -23,6 +24,9 @@ class SplitBackbone(nn.Module):
     Attributes:
         widths: Length of each network's features.
 
+    Raises:
+        UsageError: If these are not two groups or more, each of some of the three channels.
+
     Reference:
         Tian et al., ECCV 2020, arXiv:1906.05849, sections 3.2 and 4.
     """
@@ -31,6 +35,11 @@ class SplitBackbone(nn.Module):
         self, make: Callable[[int], nn.Module], space: Space | None, groups: Sequence[Sequence[int]]
     ) -> None:
         super().__init__()
+        if len(groups) < 2 or not all(group and set(group) <= {0, 1, 2} for group in groups):
+            raise UsageError(
+                f"--groups {[[*group] for group in groups]}: give two groups or more, each of some of the "
+                "channels 0, 1 and 2, as [[0],[1,2]]"
+            )
         self.space = space
         self.groups = [list(group) for group in groups]
         networks: list[Any] = [make(len(group)) for group in groups]

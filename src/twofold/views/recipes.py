@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from twofold.core.recipe import Crop, Operation, Recipe, ViewSpec
 from twofold.views.ops.autoaugment import AutoAugment
-from twofold.views.ops.blur import Blur
+from twofold.views.ops.blur import REFERENCE_SIDE, Blur
 from twofold.views.ops.colour import Gray
 from twofold.views.ops.flips import Flip
 from twofold.views.ops.jitter import AdditiveJitter, Jitter
@@ -136,6 +136,20 @@ def _blurred_alike(operations: Sequence[Operation], side: float) -> tuple[Operat
     )
 
 
+def blurred_at(base: Recipe, side: int) -> Recipe:
+    """The views of ``base``, blurred by as many pixels where their side is this one as else where it is 224.
+
+    Args:
+        base: Its sigmas are those of 224 pixels.
+        side: In pixels.
+    """
+    views = tuple(
+        dataclasses.replace(view, operations=_blurred_alike(view.operations, side / REFERENCE_SIDE))
+        for view in base.views
+    )
+    return Recipe(f"{base.name} blurred at {side}", views)
+
+
 def bicubic(base: Recipe) -> Recipe:
     """The views of ``base``, resized by Keys' cubic.
 
@@ -204,6 +218,9 @@ C = simclr()
 
 C_CIFAR = dataclasses.replace(simclr(0.5).without(Blur), name="C-cifar")
 """SimCLR on CIFAR (2002.05709, appendix B.9): half the colour strength, no blur."""
+
+C_BLURRED_AT_32 = blurred_at(C, 32)
+"""SupCon, SwAV and DeepCluster-v2 on CIFAR, as re-implementations published it: sigmas in pixels."""
 
 D = asymmetric(
     "D",

@@ -14,15 +14,16 @@ from twofold.core.source import Pixels
 from twofold.views.kernel import Level, library
 from twofold.views.ops.blur import REFERENCE_SIDE, Blur
 from twofold.views.ops.colour import Gray
-from twofold.views.ops.jitter import Jitter
+from twofold.views.ops.jitter import AdditiveJitter, Jitter
 from twofold.views.ops.solarize import Solarize
 from twofold.views.parameters import Effect, ViewTable
 
-KNOWN = (Jitter, Gray, Blur, Solarize)
+KNOWN = (Jitter, AdditiveJitter, Gray, Blur, Solarize)
 """The operations that the kernel has."""
 
-_NOTHING, _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE, _GRAY, _BLUR, _SOLARIZE = range(8)
+_NOTHING, _BRIGHTNESS, _CONTRAST, _SATURATION, _HUE, _GRAY, _BLUR, _SOLARIZE, _SHIFT = range(9)
 _JITTER = np.array([_BRIGHTNESS, _CONTRAST, _SATURATION, _HUE])
+_ADDITIVE_JITTER = np.array([_SHIFT, _CONTRAST, _SATURATION, _HUE])
 
 _CHUNKS_A_THREAD = 4
 """Some views take longer than others; smaller shares let the threads finish together."""
@@ -92,9 +93,10 @@ def _steps(table: ViewTable) -> Steps:
 def _expanded(effect: Effect, side: int) -> tuple[Shaped[np.ndarray, "_ n"], Shaped[np.ndarray, "b n"]]:
     values = effect.values
     match effect.operation:
-        case Jitter():
+        case Jitter() | AdditiveJitter():
+            steps = _JITTER if isinstance(effect.operation, Jitter) else _ADDITIVE_JITTER
             amounts = np.stack([values[name] for name in ("brightness", "contrast", "saturation", "hue")], 1)
-            return _JITTER[values["order"]], np.take_along_axis(amounts, values["order"], 1)
+            return steps[values["order"]], np.take_along_axis(amounts, values["order"], 1)
         case Blur():
             return np.array([[_BLUR]]), values["sigma"][:, None] * (side / REFERENCE_SIDE)
         case Solarize(threshold=threshold):

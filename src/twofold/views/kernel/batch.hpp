@@ -7,7 +7,7 @@ namespace twofold {
 
 using Int = std::int64_t;
 
-enum Kind : std::int32_t { nothing, brightness, contrast, saturation, hue, gray, blur, solarize, kinds };
+enum Kind : std::int32_t { nothing, brightness, contrast, saturation, hue, gray, blur, solarize, shift, kinds };
 
 struct Image {
     const std::uint8_t* pixels;  // height * width * channels, dense
@@ -19,7 +19,7 @@ struct Batch {
     const Int* boxes;           // top, left, height, width of each crop
     const std::uint8_t* flip;   // whether it is mirrored
     const std::int32_t* kinds;  // `steps` of each view, in their order
-    const float* amounts;       // the factor, turn, sigma in pixels or threshold of each step
+    const float* amounts;       // the factor, turn, sigma in pixels, threshold or summand of each step
     Int steps, count;           // count: views
     Int side, channels;  // channels: 1 or 3
     bool cubic;          // crops are resized by Keys' cubic, else by a triangle

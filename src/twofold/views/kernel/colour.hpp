@@ -28,7 +28,7 @@ inline float luma(float red, float green, float blue) {
     return luma_blue * blue + (luma_green * green + luma_red * red);
 }
 
-// Brightness and contrast: factor * value + offset.
+// Brightness, multiplied or added, and contrast: factor * value + offset.
 void scale(Block block, float factor, float offset) {
     for (Int c = 0; c < block.channels; ++c) {
         float* __restrict values = block.planes[c];

@@ -38,6 +38,7 @@ void apply(const Step& step, Block block) {
         case hue: return turn(block, step.amount);
         case gray: return drop_colour(block);
         case solarize: return invert_above(block, step.amount);
+        case shift: return scale(block, 1, step.amount);
         default: return;
     }
 }
@@ -102,8 +103,9 @@ private:
             const Kind kind = Kind(batch.kinds[i]);
             const float amount = batch.amounts[i];
             const bool is_factor = kind == brightness || kind == contrast || kind == saturation;
+            const bool is_summand = kind == hue || kind == shift;
             const bool of_colour = kind == saturation || kind == hue || kind == gray;
-            if (kind == nothing || (is_factor && amount == 1) || (kind == hue && amount == 0)) continue;
+            if (kind == nothing || (is_factor && amount == 1) || (is_summand && amount == 0)) continue;
             if (of_colour && batch.channels == 1) continue;  // a gray image is its own luma
             scratch.steps[count++] = {kind, amount, 0};
         }
