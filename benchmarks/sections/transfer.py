@@ -28,6 +28,12 @@ def section(record: dict[str, Any]) -> str:
         f"{how['judge_images']:,} judged"
         for name, how in splits.items()
     ]
+    tuned = [score["protocol"] for score in record["scores"] if score["protocol"]["arm"] == "finetune"]
+    if tuned:
+        most = max(how["images"] for how in tuned)
+        lines += [
+            f"- `finetune` trains on at most {most:,} of the images to fit on; `linear` has all of them"
+        ]
     return "\n".join([*lines, ""])
 
 

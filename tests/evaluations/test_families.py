@@ -37,6 +37,12 @@ def test_the_numbers_are_the_papers(name):
     assert spec.momentum == 0.9
 
 
+def test_transformers_of_moco_v3_take_thirty_times_the_rate():
+    rates = {kind: FAMILIES["moco_v3"].optimizer_for(256, transformer=kind).lr for kind in (False, True)}
+    assert rates == {False: 0.1, True: 3.0}
+    assert FAMILIES["dino"].optimizer_for(256, transformer=True).lr == 0.001
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize("steps", [1, 7, 195, 313, 5004])
 def test_the_rate_falls_when_the_paper_says(name, steps):

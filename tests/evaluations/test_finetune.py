@@ -9,11 +9,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from twofold.core.errors import TwofoldError
 from twofold.core.source import Pixels
 from twofold.data.screen import Screen
 from twofold.evaluations._arm import Arm
+from twofold.evaluations._draw import in_random_order
 from twofold.evaluations._finetune import BATCH, FROM_HEAD, finetune
-from twofold.evaluations._head import fit_linear
+from twofold.evaluations._head import fit_linear, random_head
 from twofold.evaluations._look import Look
 from twofold.evaluations._task import Embedded, Task
 from twofold.evaluations.finetune import Finetune, _rows
@@ -250,14 +252,38 @@ def test_images_that_are_there_to_select_on_are_among_the_fewer(learned, held, t
     assert ((~validation[rows]).sum(), validation[rows].sum()) == taken
 
 
+def test_no_class_is_left_out_of_fewer_images() -> None:
+    given = embedded("a run")
+    given.task.fit.labels = np.arange(len(given.task.fit)) % 13
+    assert {*given.task.fit.labels[_rows(given.task, 13)]} == {*range(13)}
+    with pytest.raises(TwofoldError, match="12 images cannot show 13 classes"):
+        _rows(given.task, 12)
+
+
+def test_one_image_is_too_few(few_steps) -> None:
+    encoder = make_encoder()
+    head = random_head("linear", encoder.width, 2, seed=0)
+    with pytest.raises(TwofoldError, match="one labelled image"):
+        finetune(
+            encoder,
+            head,
+            Shades(1, 0),
+            channels=3,
+            epochs=1,
+            seed=0,
+            engine=ENGINE,
+            screen=Screen(speaks=False),
+        )
+
+
 def test_raw_pixels_cannot_be_trained_further() -> None:
     assert not list(Finetune()(embedded("pixels", nn.Flatten().eval())))
 
 
 def test_labels_beyond_those_that_are_asked_for_are_not_looked_at(few_steps) -> None:
     given, few = embedded("a run"), Finetune(rates=(1e-3,), epochs=(1,), images=20)
-    learned = np.random.default_rng(0).permutation(40)[:20]
     fit = Shades(40, seed=0)
+    learned = in_random_order(fit.labels, 0)[:20]
     fit.labels = 1 - fit.labels
     fit.labels[learned] = given.task.fit.labels[learned]
     other = given._replace(task=dataclasses.replace(given.task, fit=fit))

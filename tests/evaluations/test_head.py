@@ -25,6 +25,16 @@ def test_the_linear_head_is_the_evaluations_probe() -> None:
     assert torch.allclose(logits, others @ probe.weight.T + probe.bias, atol=1e-3)
 
 
+def test_channels_of_a_few_images_are_scaled_as_those_of_many() -> None:
+    features, labels = clusters()
+    few = torch.tensor([0, len(features) - 1])
+    head = fit_linear(features[few], labels[few] // 2, 2, 1e-2, scaled_like=features)
+    inputs, others = standardised(features, features[few])
+    assert torch.allclose(head[0](features), inputs, atol=1e-3)
+    probe = LogisticRegression(others, labels[few] // 2, 2).fit(1e-2)
+    assert torch.allclose(head(features), inputs @ probe.weight.T + probe.bias, atol=1e-3)
+
+
 def test_the_mlp_separates_what_no_line_can() -> None:
     features = torch.randn(400, 8)
     labels = ((features[:, 0] * features[:, 1]) > 0).long()

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch import nn
 
 from twofold.core.errors import UsageError
@@ -205,6 +206,29 @@ def test_images_are_seen_with_their_whole_short_side(embedded, tmp_path):
     (score,) = Transfer(data=(str(tmp_path / "framed.npz"),))(made._replace(look=look))
     assert score.value == 1
     assert score.protocol["framing"] == "short side whole, bicubic"
+
+
+def test_how_many_images_it_trains_on_and_how_large_they_are(given, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(transfer, "Finetune", lambda images: asked.append(images) or (lambda _: []))
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 140, 150, 3), dtype=np.uint8)
+    np.savez(tmp_path / "large.npz", images=pixels, labels=np.arange(40) % 2)
+    named = Transfer(data=(str(tmp_path / "large.npz"),), finetune=True, images=30, store_size=80)
+    list(named(given))
+    assert asked == [30]
+    (source, _), *_ = named._opened
+    assert {side for images in source.splits.values() for side in images.sizes.min(axis=1)} == {80}
+
+
+def test_files_that_cannot_be_read_are_told(embedded, tmp_path):
+    folder = tmp_path / "photos"
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        for row in range(6):
+            Image.new("RGB", (8, 8), (20 * row, 0, 0)).save(folder / name / f"{row}.png")
+    (folder / "cat" / "torn.png").write_bytes(b"no image")
+    (there,) = Transfer(data=(str(folder),)).tasks(embedded().task)
+    assert "files left out: 1 (see: twofold check)" in there.notes
 
 
 def test_no_data_is_a_misuse():

@@ -48,6 +48,8 @@ class Arm:
             "start": "random weights" if from_scratch else "trained weights, batch-norm statistics kept",
             "batch_size": BATCH,
             "fewest_steps": FEWEST_STEPS,
+            "optimizer": OPTIMIZER.optimizer,
+            "schedule": f"{OPTIMIZER.schedule}, warm-up over {OPTIMIZER.warmup:g} of the steps",
             "weight_decay": OPTIMIZER.weight_decay,
             "views": str(FineTune.views),
         }
@@ -80,4 +82,4 @@ class Arm:
             return random_head("linear", self.encoder.width, classes, task.seed)
         features = self.embedded.fit[torch.from_numpy(rows).to(self.embedded.fit.device)]
         labels = torch.from_numpy(labels_of(task.fit)[rows]).to(features.device)
-        return fit_linear(features, labels, classes, self.strength)
+        return fit_linear(features, labels, classes, self.strength, scaled_like=self.embedded.fit)

@@ -22,20 +22,23 @@ class Family:
         optimizer: How the weights move; ``lr`` is for batches of 256.
         batch_size: Images a batch.
         epochs: Passes over the images.
+        of_transformers: The rate for vision transformers, where they have another one.
     """
 
     paper: str
     optimizer: OptimizerSpec
     batch_size: int
     epochs: int
+    of_transformers: float | None = None
 
     def batch_for(self, images: int) -> int:
         """The batch where there are so many images: all of them if they are fewer than a batch."""
         return min(self.batch_size, images)
 
-    def optimizer_for(self, batch_size: int) -> OptimizerSpec:
+    def optimizer_for(self, batch_size: int, *, transformer: bool = False) -> OptimizerSpec:
         """The optimiser with its rate in proportion to the batch."""
-        return replace(self.optimizer, lr=self.optimizer.lr * batch_size / _PER)
+        rate = self.of_transformers if transformer and self.of_transformers else self.optimizer.lr
+        return replace(self.optimizer, lr=rate * batch_size / _PER)
 
 
 def _moves(
@@ -64,10 +67,9 @@ FAMILIES: dict[FamilyName, Family] = {
     "swav": Family("2006.09882", _moves("sgd", 0.3, 1e-6), 256, 100),
     "barlow": Family("2103.03230", _moves("sgd", 0.3, 1e-6), 256, 100),
     "vicreg": Family("2105.04906", _moves("sgd", 0.02, 1e-6), 256, 100),
-    "moco_v3": Family("2104.02057", _moves("sgd", 0.1), 1024, 90),
+    "moco_v3": Family("2104.02057", _moves("sgd", 0.1), 1024, 90, of_transformers=3.0),
     "dino": Family("2104.14294", _moves("sgd", 0.001), 1024, 100),
 }
 """MoCo's also serves MoCo v2 and PixPro; InfoMin's its authors' runs of InstDisc, CMC and PIRL; SwAV's also
 DeepCluster v2; DINO's also iBOT. SimCLR's may be LARS, too; SimSiam's LARS scales every parameter, and so the
-biases. Of Barlow Twins' 0.1 to 0.3 the larger is taken, BYOL's and DINO's rates are one of a sweep, and MoCo
-v3's is that of its convolutional networks: its transformers take 3."""
+biases. Of Barlow Twins' 0.1 to 0.3 the larger is taken, BYOL's and DINO's rates are one of a sweep."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from twofold.core.batch import Batch, Progress, Step
+from twofold.core.errors import TwofoldError
 from twofold.core.method import Method
 from twofold.core.precision import full_precision
 from twofold.core.recipe import Crop, Recipe, ViewSpec
@@ -101,7 +102,12 @@ def finetune(
         screen: Where progress is shown.
         optimizer: How the weights move.
         from_scratch: Whether the encoder is untrained, see ``FineTune``.
+
+    Raises:
+        TwofoldError: If there is but one image.
     """
+    if len(images) < 2:
+        raise TwofoldError("there is one labelled image to learn from: batch norm compares images")
     tuned = FineTune(copy.deepcopy(encoder), copy.deepcopy(head), from_scratch=from_scratch)
     tuned = engine.place(tuned)
     batch_size = min(BATCH, len(images))

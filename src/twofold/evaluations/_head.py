@@ -32,7 +32,12 @@ def random_head(kind: HeadKind, width: int, classes: int, seed: int) -> nn.Seque
 
 
 def fit_linear(
-    features: Float[Tensor, "n d"], labels: Int[Tensor, " n"], classes: int, strength: float
+    features: Float[Tensor, "n d"],
+    labels: Int[Tensor, " n"],
+    classes: int,
+    strength: float,
+    *,
+    scaled_like: Float[Tensor, "m d"] | None = None,
 ) -> nn.Sequential:
     """The linear evaluation's probe.
 
@@ -41,9 +46,14 @@ def fit_linear(
         labels: Class of each image.
         classes: Number of classes.
         strength: Of the L2 penalty, as the evaluation selects it.
+        scaled_like: Features that channels are standardised by, where those of a few images could not tell
+            how much each of them varies; None is ``features``.
     """
     head = new_head("linear", features.shape[1], classes).to(features.device)
-    probe = LogisticRegression(_learn_scale(head, features), labels, classes).fit(strength)
+    inputs = _learn_scale(head, features if scaled_like is None else scaled_like)
+    if scaled_like is not None:
+        inputs = head[0](features)
+    probe = LogisticRegression(inputs, labels, classes).fit(strength)
     head[1].load_state_dict({"weight": probe.weight, "bias": probe.bias})
     return head.eval()
 

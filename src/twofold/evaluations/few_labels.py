@@ -41,8 +41,8 @@ class FewLabels:
     logistic regression on features that are standardised over all images to fit on, which takes no labels,
     and scaled to unit length; its strength is fixed, because a handful of labels leaves nothing to select on.
     So are rate and length where the whole network is trained on the first draws: by AdamW on crops and mirror
-    images, from a head that is fitted as the probe is; a random network from scratch, and of several random
-    ones the first.
+    images, from a head that is fitted to features standardised alike; a random network from scratch, and of
+    several random ones the first.
 
     Args:
         per_class: Numbers of labels of each class, each judged by itself.

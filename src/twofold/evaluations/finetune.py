@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
+from twofold.core.errors import TwofoldError
 from twofold.core.evaluation import Score
 from twofold.data.parts import Part
 from twofold.evaluations import _scores
 from twofold.evaluations._arm import Arm, learns_from_scratch
+from twofold.evaluations._draw import in_random_order
 from twofold.evaluations._options import above_zero, at_least, some
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.evaluations.linear import Linear
@@ -36,7 +38,8 @@ class Finetune:
         rates: Highest learning rates to select from, at the shortest length.
         epochs: Passes over the images to select from, at the best rate: longer and longer, as long as that is
             better. At least a hundred steps are made.
-        images: At most so many images to fit on, drawn at random; None is all.
+        images: At most so many images to fit on, drawn at random, one of each class at
+            least; None is all.
     """
 
     rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
@@ -65,6 +68,7 @@ class Finetune:
         chosen = self._select(arm, rows)
         network = arm.trained(rows, chosen.rate, chosen.epochs)
         on = task.selected_on.replace("fitted images", "images that are learned from")
+        what = "rate and passes" if from_scratch else "rate, passes and L2 strength of the first head"
         protocol = {
             **embedded.protocol,
             **arm.protocol,
@@ -73,7 +77,7 @@ class Finetune:
             "networks": 1,
             "rates": list(self.rates),
             "epochs": list(self.epochs),
-            "selected": f"rate, passes and L2 strength of the first head, on {on}",
+            "selected": f"{what}, on {on}",
             _scores.FOUND: chosen._asdict(),
         }
         predictions = arm.predicted(network, task.judge)
@@ -102,14 +106,20 @@ class Finetune:
 
 
 def _rows(task: Task, most: int | None) -> Int[np.ndarray, " n"]:
-    """At most so many of the images to fit on, in random order.
+    """At most so many of the images to fit on, in random order, one of each class before the others.
 
     Where some are there to select on, four fifths are of the others, unless one side has fewer.
+
+    Raises:
+        TwofoldError: If there are more classes.
     """
-    rows = np.random.default_rng(task.seed).permutation(len(task.fit))
-    if most is None or len(rows) <= most or task.validation is None:
+    labels, validation = labels_of(task.fit), task.validation
+    if most is not None and most < (classes := len(np.unique(labels))):
+        raise TwofoldError(f"finetune: {most} images cannot show {classes} classes: let it have more images")
+    rows = in_random_order(labels, task.seed, None if validation is None else ~validation)
+    if most is None or len(rows) <= most or validation is None:
         return rows[:most]
-    held = task.validation[rows]
+    held = validation[rows]
     learned = np.flatnonzero(~held)[: max(most - held.sum(), most * 4 // 5)]
     places = np.sort(np.concatenate([learned, np.flatnonzero(held)[: most - len(learned)]]))
     some: np.ndarray = rows[places]

@@ -77,7 +77,9 @@ class Linear:
     def _as_the_paper(self, embedded: Embedded, family: Family) -> Iterator[Score]:
         task, look = embedded.task, embedded.look
         batch_size = family.batch_for(len(task.fit))
-        optimizer, epochs = family.optimizer_for(batch_size), self.epochs or family.epochs
+        transformer = look.encoder is not None and look.encoder.patch_embedding is not None
+        optimizer = family.optimizer_for(batch_size, transformer=transformer)
+        epochs = self.epochs or family.epochs
         descent = Descent(optimizer, batch_size, epochs, task.seed)
         if self.augmented:
             classifier = descent.on_views(task.fit, len(task.classes), embedded.fit.shape[1], look)

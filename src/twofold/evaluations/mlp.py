@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from twofold.core.evaluation import Score
 from twofold.evaluations import _scores
+from twofold.evaluations._draw import in_random_order
 from twofold.evaluations._head import fit_mlp
 from twofold.evaluations._options import at_least
-from twofold.evaluations._task import Embedded
+from twofold.evaluations._task import Embedded, labels_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Mlp:
 
     Args:
         networks: How many for an encoder.
-        images: At most so many images to fit on, drawn at random; None is all.
+        images: At most so many images to fit on, drawn at random, one of each class at least;
+            None is all.
     """
 
     networks: int = 3
@@ -53,7 +54,7 @@ class Mlp:
 
     def _one(self, embedded: Embedded, seed: int, probes: int) -> Iterator[Score]:
         classes = len(embedded.task.classes)
-        order = np.random.default_rng(embedded.task.seed).permutation(len(embedded.fit))
+        order = in_random_order(labels_of(embedded.task.fit), embedded.task.seed)
         rows = torch.from_numpy(order[: self.images]).to(embedded.fit.device)
         head = fit_mlp(embedded.fit[rows], embedded.fit_labels[rows], classes, embedded.task.seed + seed)
         with torch.no_grad():
@@ -62,6 +63,7 @@ class Mlp:
             "hidden": embedded.fit.shape[1],
             "probes": probes,
             "images": len(rows),
+            "l2": "0.5 / sqrt(images)",
             "seed": embedded.task.seed,
             **embedded.protocol,
         }

@@ -12,10 +12,12 @@ import numpy as np
 from twofold.core import dist
 from twofold.core.errors import UsageError
 from twofold.core.evaluation import Score
+from twofold.core.processes import is_first
 from twofold.core.source import Source
 from twofold.data import open_source
 from twofold.data.voc import Voc, find_voc
 from twofold.evaluations import _caltech
+from twofold.evaluations._options import at_least
 from twofold.evaluations._scores import FOUND
 from twofold.evaluations._several_classes import SeveralClasses, judged, several_classes
 from twofold.evaluations._subjects import pixels
@@ -59,6 +61,10 @@ class Transfer:
         data: The data sets: names, folders or archives.
         finetune: Whether the network is also trained on each of them, as ``finetune`` does by default: one
             with weights further, a random one from scratch. Not on images of several classes.
+        images: At most so many images of each that it is trained on, drawn at random; None is all. The
+            logistic regression has all of them.
+        store_size: Short side in pixels to which larger images are shrunk; None is 256. For encoders of
+            larger views.
     """
 
     shown: ClassVar[tuple[str, ...]] = ("score",)
@@ -66,13 +72,17 @@ class Transfer:
 
     data: tuple[str, ...] = ()
     finetune: bool = False
+    images: int | None = 2000
+    store_size: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses to judge on nothing.
 
         Raises:
-            UsageError: If no data set is named.
+            UsageError: If no data set is named, or a number is too small.
         """
+        at_least(2, self, "images")
+        at_least(1, self, "store_size")
         if not self.data:
             raise UsageError('transfer: say to which data, --transfer.data "[cifar10,photos.zip]"')
 
@@ -85,14 +95,16 @@ class Transfer:
                 yield _precision(there, classes)
                 continue
             yield _usual(list(linear(there)), there, "linear")
-            if self.finetune and (tuned := list(Finetune()(there))):
+            if self.finetune and (tuned := list(Finetune(images=self.images)(there))):
                 yield _usual(tuned, there, "finetune")
 
     def tasks(self, task: Task) -> Iterator[Task]:
         """What each data set is judged on; its notes tell its figure where that is not accuracy."""
-        for _, there, classes in self._judged_on(task):
-            measure = _measure(there, classes)
-            told = () if measure == ACCURACY else (f"the figure is the {measure}",)
+        for source, there, classes in self._judged_on(task):
+            measure, left_out = _measure(there, classes), len(source.skipped)
+            told = [] if measure == ACCURACY else [f"the figure is the {measure}"]
+            if left_out:
+                told.append(f"files left out: {left_out:,} (see: twofold check)")
             yield replace(there, notes=(*there.notes, *told))
 
     @cached_property
@@ -101,7 +113,7 @@ class Transfer:
         found = []
         for name in self.data:
             with dist.one_before_the_others():
-                source = open_source(name, progress=False)
+                source = open_source(name, store_size=self.store_size, progress=is_first())
             found.append((source, find_voc(name)))
         return found
 

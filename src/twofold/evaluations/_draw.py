@@ -1,0 +1,22 @@
+"""Some of the labelled images, without leaving out a class."""
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+
+def in_random_order(
+    labels: Int[np.ndarray, " n"], seed: int, preferred: Bool[np.ndarray, " n"] | None = None
+) -> Int[np.ndarray, " n"]:
+    """All rows in random order, but one of each class before the others: the first few hold them all.
+
+    Args:
+        labels: Class of each row.
+        seed: Of the order.
+        preferred: Rows that stand for their class, where it has some of them.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    candidates = order if preferred is None else order[np.argsort(~preferred[order], kind="stable")]
+    _, first = np.unique(labels[candidates], return_index=True)
+    ones = candidates[np.sort(first)]
+    rows: np.ndarray = np.concatenate([ones, order[~np.isin(order, ones)]])
+    return rows
