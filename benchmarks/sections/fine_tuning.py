@@ -13,7 +13,8 @@ def section(record: dict[str, Any]) -> str:
     lines += [
         f"`{run['method']}` after {run['epochs']:.1f} epochs, trained further on some images of `train`, and "
         "judged on 4,000",
-        "others of it: accuracy after ten passes at every rate, and after thirty at the best of them.",
+        "others of it: accuracy after ten passes (at least a hundred steps) at every rate, and after thirty",
+        "at the best of them.",
         "",
     ]
     found: dict[tuple[str, int, str], dict[tuple[float, int], float]] = {}

@@ -122,7 +122,7 @@ def shades(source, engine, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize(("subject", "rate"), [("a run", 1e-3), ("random:resnet18_w4", 3e-3)])
+@pytest.mark.parametrize(("subject", "rate"), [("a run", 1e-3), ("random:resnet18_w4", 1e-2)])
 def test_the_whole_network_is_trained_on_the_first_draws(shades, subject, rate):
     given, few = shades(subject), FewLabels(per_class=(3, 9), shares=(), draws=3, finetune=2)
     *probed, low, high = few(given)

@@ -28,7 +28,7 @@ Trainer: TypeAlias = Callable[[Int[np.ndarray, " labelled"]], Int[Tensor, " m"]]
 """Learns from some rows of ``task.fit`` and their labels; returns the classes of all of ``task.judge``."""
 
 _RATE = 1e-3
-_RATE_FROM_SCRATCH = 3e-3
+_RATE_FROM_SCRATCH = 1e-2
 _PASSES = 30.0
 """Of fine-tuning, at least a hundred steps."""
 

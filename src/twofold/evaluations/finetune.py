@@ -31,7 +31,7 @@ class Finetune:
     figure is what the labels are worth without pre-training. Both select from the same lists. Raw pixels
     cannot be judged so.
 
-    It trains a network five times, which ``images`` bounds: on a CPU all labels of a large data set would
+    It trains a network six times, which ``images`` bounds: on a CPU all labels of a large data set would
     take hours. Of several random networks the first is trained.
 
     Args:
@@ -42,7 +42,7 @@ class Finetune:
             least; None is all.
     """
 
-    rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3)
+    rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
     epochs: tuple[float, ...] = (10.0, 30.0)
     images: int | None = 2000
 
