@@ -63,6 +63,10 @@ def test_uniformity_is_that_of_the_definition(t, monkeypatch):
     assert collapse.uniformity(embedding, t) == pytest.approx(slow_uniformity(embedding, t), rel=1e-5)
 
 
+def test_one_embedding_alone_has_no_uniformity():
+    assert math.isnan(collapse.uniformity(torch.ones(1, 4)))
+
+
 def test_uniformity_runs_from_zero_to_minus_two_t():
     assert collapse.uniformity(torch.ones(50, 8)) == pytest.approx(0, abs=1e-5)
     assert collapse.uniformity(torch.randn(500, 2000)) == pytest.approx(-4, abs=0.05)

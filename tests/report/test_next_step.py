@@ -25,3 +25,14 @@ def test_where_there_are_none_they_are_asked_for(answer):
     step = advice(answer, classes=0)
     assert step.command.endswith("--data photos --labels labels.csv")
     assert "a CSV file of path and label" in step.why
+
+
+def test_after_an_alarm_something_else_has_to_change_than_the_length():
+    typed = {"command": "twofold pretrain photos", "asked": {"minutes": 5.0}}
+    spec = {"data": {"open": {"data": "photos"}}, **typed}
+    steps = [
+        next_step(Record(Path("runs/1"), spec, log, [], None), "no")
+        for log in ([], [{"step": 3, "alarm": "collapse", "text": "it is collapsing"}])
+    ]
+    assert [step.command.split()[-1] for step in steps] == ["10", "5"]
+    assert "the alarm" in steps[1].why

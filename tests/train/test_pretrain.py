@@ -89,6 +89,8 @@ def test_a_stopped_and_resumed_run_ends_with_the_same_bits(method, folder, tmp_p
     assert not show.notes
     steps = [line["step"] for line in resumed.log()]
     assert steps == list(range(1, 13))
+    seconds = [line["seconds"] for line in resumed.log()]
+    assert seconds == sorted(seconds)
     assert [line["loss"] for line in resumed.log()] == [line["loss"] for line in undisturbed.log()]
 
 

@@ -55,7 +55,10 @@ class Probes:
         images: At most so many images to fit on, and as many judged ones, drawn at random.
     """
 
-    shown: ClassVar[tuple[str, ...]] = ("colour", "rotation", "noise", "sobel")
+    shown: ClassVar[tuple[str, ...]] = (
+        *("colour", "rotation", "noise", "sobel"),
+        *("colour/z", "rotation/z", "noise/z", "sobel/z"),
+    )
     needs_labels: ClassVar[bool] = False
 
     images: int = 5000

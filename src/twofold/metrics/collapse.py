@@ -81,12 +81,14 @@ def uniformity(embedding: Float[Tensor, "n d"], t: float = 2) -> float:
     ICML 2020, arXiv:2005.10242, section 4.1). Of more than 10,000 rows, 10,000 at even steps are used.
 
     Args:
-        embedding: At least two rows.
+        embedding: Of one row alone it is no number.
         t: Weight of the squared distance.
     """
     unit = functional.normalize(embedding, dim=1)
     if len(unit) > _ROWS:
         unit = unit[torch.linspace(0, len(unit) - 1, _ROWS, device=unit.device).long()]
+    if len(unit) < 2:
+        return math.nan
     terms = []
     for start in range(0, len(unit), _BLOCK):
         squared = (2 - 2 * unit[start : start + _BLOCK] @ unit[start:].T).clamp(min=0)

@@ -18,7 +18,7 @@ class NextStep(NamedTuple):
 
 
 def next_step(record: Record, answer: Answer) -> NextStep:
-    """Use what helped, judge what was not judged, train longer what did not help yet."""
+    """Use what helped, judge what was not judged, mend what raised an alarm, train longer what did not."""
     run, data = str(record.folder), _data(record)
     labelled, labels = bool(record.said("data", "classes")), _labels(record)
     if answer == "yes":
@@ -30,8 +30,11 @@ def next_step(record: Record, answer: Answer) -> NextStep:
         judge = "Find" if labelled else "Label a few images (a CSV file of path and label) and find"
         why = f"{judge} out what the encoder is worth."
         return NextStep(why, _typed("evaluate", run, "--data", data, *labels))
+    if any("alarm" in line for line in record.log):
+        why = "Change what the alarm says and train anew: longer training would not mend it."
+        return NextStep(why, _typed(*_training(record, data), *_as_long(record, times=1)))
     why = "Train longer: short trainings on small data often end before they overtake raw pixels."
-    return NextStep(why, _typed(*_training(record, data), *_twice_as_long(record)))
+    return NextStep(why, _typed(*_training(record, data), *_as_long(record, times=2)))
 
 
 def _data(record: Record) -> str:
@@ -63,10 +66,10 @@ def _training(record: Record, data: str) -> list[str]:
     return ["pretrain", data, *method]
 
 
-def _twice_as_long(record: Record) -> tuple[str, ...]:
+def _as_long(record: Record, times: int) -> tuple[str, ...]:
     for unit in ("minutes", "epochs"):
         if length := record.said("asked", unit):
-            return (f"--{unit}", f"{2 * length:g}")
+            return (f"--{unit}", f"{times * length:g}")
     return ()
 
 

@@ -48,7 +48,7 @@ class Pace:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Since the start; of a run that goes on, those before it stopped count, too."""
         return time.monotonic() - self.began
 
     @property

@@ -82,11 +82,13 @@ class Watcher:
 
     def _recall(self, folder: RunFolder) -> None:
         """What a run that goes on has logged already; its alarms were told then."""
-        now = self._training.progress()
+        now, passed = self._training.progress(), 0.0
         for line in folder.log():
+            passed = line.get("seconds", passed)
             figures = {name: value for name, value in line.items() if isinstance(value, int | float)}
             if {"loss", "epoch"} <= figures.keys():
                 self._alarms(now._replace(step=line["step"], epoch=line["epoch"]), figures)
+        self._pace.began -= passed
 
     def _due(self, step: int) -> bool:
         """The first step, whose embeddings are an untrained network's, each so-many-th and the last."""
