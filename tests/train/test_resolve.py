@@ -53,6 +53,9 @@ def test_what_is_too_large_for_the_data_is_made_smaller_unless_it_is_asked_for(
     assert (few["sub_batch"], few["dim"]) == (16, 8)
     usual = registry.find("methods", "w_mse").presets.get(preset, {"sub_batch": 256, "dim": 128})
     assert arguments("w_mse", 60000, 512).items() >= {n: usual[n] for n in ("sub_batch", "dim")}.items()
+    for batch in (255, 200, 510, 251):  # as 3, 5 or 6 processes have them
+        assert batch % arguments("w_mse", 60000, batch)["sub_batch"] == 0
+    assert arguments("w_mse", 60000, 255)["sub_batch"] >= 85
     assert arguments("w_mse", 200, sub_batch=8, dim=3).items() >= {"sub_batch": 8, "dim": 3}.items()
 
 

@@ -62,6 +62,7 @@ class VICReg(Method):
             "epochs": 1000,
         },
         "cifar10": {
+            "kappa": 1.0,
             "hidden": 2048,
             "dim": 2048,
             "recipe": recipes.sizes(recipes.D_SYMMETRIC.without(Blur), [(1.0, (0.2, 1.0), 2)]),

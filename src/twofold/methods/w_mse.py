@@ -1,5 +1,6 @@
 """W-MSE: pull the views of an image together after whitening, which keeps everything apart."""
 
+import math
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any, ClassVar
@@ -32,7 +33,7 @@ class WMSE(Method):
     Args:
         make_encoder: Builds the encoder f.
         sub_batch: Images that are whitened together, at least twice ``dim``; batches must divide by it. Where
-            none is asked for, a smaller batch is whitened as a whole.
+            none is asked for, the size nearest to it that divides the batch.
         shrink: epsilon, share of the identity in the covariance.
         hidden: Units of the hidden layer of the head; 0 for none, a list for any.
         dim: d, length of z; 0 for no head, z = h. Where none is asked for, at most half of ``sub_batch``.
@@ -95,8 +96,9 @@ class WMSE(Method):
 
     @classmethod
     def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:  # noqa: ARG003
-        """A batch that is smaller than a part is one part, of no more dimensions than it can whiten."""
-        whole = min(arguments["sub_batch"], batch_size)
+        """Parts as near to that size as the batch divides, of no more dimensions than they can whiten."""
+        sizes = (n for n in range(1, batch_size + 1) if batch_size % n == 0)
+        whole = min(sizes, key=lambda n: abs(math.log(n / arguments["sub_batch"])))
         return {"sub_batch": whole, "dim": min(arguments["dim"], whole // 2)}
 
     def __init__(
