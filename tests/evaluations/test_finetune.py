@@ -193,6 +193,12 @@ def test_only_an_untrained_network_learns_its_statistics(few_steps, strength: fl
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
+def test_the_first_head_is_scaled_by_all_images_however_few_are_labelled(few_steps) -> None:
+    given = embedded("a run")
+    network = Arm(given, given.look.encoder, 1.0).trained(np.arange(2), 0.0, 1)
+    assert torch.allclose(network.head[0].mean, given.fit.mean(dim=0), atol=1e-5)
+
+
 def test_a_trained_network_begins_with_a_fitted_head_and_an_untrained_one_does_not(few_steps) -> None:
     """At a rate of zero, what is judged is where they begin."""
     accuracy = {}
