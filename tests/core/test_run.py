@@ -36,6 +36,10 @@ def test_what_is_not_used_has_no_part_in_the_key():
     assert RUN.key == "f3c4b943"
     keys = {dataclasses.replace(RUN, **used).key for used in ({"micro_batch": 2}, {"freeze": ["projector"]})}
     assert len(keys | {RUN.key}) == 3
+    starts = [
+        dataclasses.replace(RUN, optimizer={**RUN.optimizer, "warmup_start": at}).key for at in (0.0, 0.5)
+    ]
+    assert starts[0] == RUN.key != starts[1]
 
 
 def test_of_the_data_what_is_learned_from_is_in_the_key():

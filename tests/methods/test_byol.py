@@ -18,6 +18,13 @@ def test_the_papers_sizes_are_the_defaults() -> None:
     assert method.momentum == 0.996
 
 
+@pytest.mark.parametrize("name", ["byol", "moco_v3"])
+def test_the_predictor_may_have_another_hidden_layer_than_the_projector(name: str) -> None:
+    method = tiny.make_method(name, hidden=24, predictor_hidden=[8])
+    assert (method.projector[0].out_features, method.predictor[0].out_features) == (24, 8)
+    assert isinstance(tiny.make_method(name, predictor_hidden=0).predictor, torch.nn.Linear)
+
+
 def test_the_target_has_no_predictor() -> None:
     assert {name for name, _ in make().teacher.named_children()} == {"encoder", "projector"}
 

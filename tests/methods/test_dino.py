@@ -82,7 +82,8 @@ def test_the_teachers_temperature_rises() -> None:
     method = make(teacher_temperature=0.07)
     found = [method._teacher_temperature(Progress(0, 10, epoch, 100)) for epoch in (0, 15, 30, 99)]
     assert found == pytest.approx([0.04, 0.055, 0.07, 0.07])
-    assert make(warm_epochs=0)._teacher_temperature(Progress(0, 10, 0, 100)) == 0.04
+    at_once = make(teacher_temperature=0.07, warm_epochs=0)
+    assert at_once._teacher_temperature(Progress(0, 10, 0, 100)) == pytest.approx(0.07)
 
 
 def test_the_last_layer_stands_still_in_the_first_epoch() -> None:
@@ -169,3 +170,10 @@ def test_a_transformer_learns_from_views_of_two_sizes() -> None:
     for step in range(2):
         assert tiny.take_step(method, optimizer, batch, step).isfinite()
     assert method.student.backbone.pos_embed.grad.any()
+
+
+def test_the_projector_of_a_convolutional_encoder_may_go_without_batch_norm() -> None:
+    for norm in (True, False):
+        norms = [m for m in make(norm=norm).projector if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        assert len(norms) == 2 * norm
+    assert not DINO.presets["cifar10"]["norm"] and DINO.presets["cifar10"]["clip"] == 0

@@ -96,3 +96,4 @@ def test_it_learns_from_the_map_where_features_are_no_mean_of_it(name: str) -> N
     step.loss.backward()
     assert method.projector[0].in_channels == step.seen["embedding"].shape[1] == encoder.map_width
     assert all(p.grad is not None for p in method.instance_projector.parameters())
+    assert {"instance_projector", "instance_predictor"} <= method.parts().keys()

@@ -78,6 +78,17 @@ def test_the_loss_is_the_mean_over_all_pairs_of_views() -> None:
     assert method(batch, tiny.progress(0)).loss.item() == pytest.approx(sum(pairs).item() / 6)
 
 
+def test_the_loss_may_be_the_mean_over_several_divisions(whitened: list[tuple[Tensor, Tensor]]) -> None:
+    method, several = make(), make(permutations=3)
+    batch = tiny.make_batch(method, dtype=torch.float64)
+    mean = several(batch, tiny.progress(0)).loss
+    parts = [y.flatten(1, 2) for _, y in whitened]
+    assert len(parts) == 3 and not torch.allclose(parts[0], parts[1])
+    single = [(2 - 2 * nn.functional.cosine_similarity(a, b)).mean() for a, b in parts]
+    assert mean.item() == pytest.approx(sum(single).item() / 3)
+    assert method(batch, tiny.progress(0)).loss.item() == pytest.approx(single[0].item())
+
+
 def test_gradients_flow_on_both_sides_of_a_pair(whitened: list[tuple[Tensor, Tensor]]) -> None:
     method = make()
     loss = method(tiny.make_batch(method, dtype=torch.float64), tiny.progress(0)).loss

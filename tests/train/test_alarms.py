@@ -1,5 +1,6 @@
 """Every form of failure is forced in a tiny training and seen named; healthy trainings raise no alarm."""
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -154,10 +155,13 @@ def test_labels_as_targets_may_leave_few_directions() -> None:
 
 
 def test_targets_that_tell_images_apart_are_no_collapse() -> None:
+    """In the first epoch, if they tell more than two groups apart, which is what one direction leaves."""
     few = {"std": 0.1, "rank": 1.9, "positive": 0.5, "assignment_entropy": 3.0}
     start = {**EVEN, "assignment_information": 2.0, "assignment_entropy": 3.0}
-    assert told_of(start, *[{**few, "assignment_information": 0.6}] * 5) == []
-    assert "collapse" in told_of(start, *[{**few, "assignment_information": 0.05}] * 5)
+    telling, two = ([{**few, "assignment_information": nats}] * 5 for nats in (0.8, math.log(2)))
+    assert told_of(start, *telling) == []
+    assert told_of(start, *telling, epoch=1) == ["collapse"]
+    assert told_of(start, *two) == ["collapse"]
 
 
 def test_in_later_epochs_a_task_may_have_become_easy() -> None:
@@ -179,7 +183,7 @@ def test_one_direction_is_seen_of_every_method_without_labels(name: str) -> None
     step = method(tiny.make_batch(method), tiny.progress(0))
     assert {"std", "rank", "positive"} <= measure(step).keys()
     now = {**measure(step), "rank": 40.0}
-    alarms, flat = Alarms(), {**now, "rank": 1.0, "assignment_information": 0.0}
+    alarms, flat = Alarms(), {**now, "rank": 1.0, "assignment_information": math.log(2)}
     assert alarms(Progress(1, 100, 0, 2), now) == []
     told = [alarm.name for _ in range(3) for alarm in alarms(Progress(2, 100, 0, 2), flat)]
     assert "one_direction" in told

@@ -143,6 +143,13 @@ def test_the_schedule_stays_within_its_bounds(total, warmup, step):
     assert 0.0 <= value <= 1.0
 
 
+def test_the_rate_may_rise_from_another_than_nothing():
+    """SwAV's: from 0.3 to 4.8."""
+    spec = OptimizerSpec(lr=4.8, warmup=0.5, warmup_start=0.3 / 4.8)
+    rates = [spec.lr * schedule(spec, Progress(step, 200, 0, 1)) for step in (0, 49, 99)]
+    assert rates == pytest.approx([0.3 + 4.5 * share for share in (0.01, 0.5, 1)])
+
+
 def test_the_schedule_rises_then_falls_to_nothing():
     spec = OptimizerSpec(warmup=0.1)
     values = [schedule(spec, Progress(step, 100, 0, 1)) for step in range(100)]

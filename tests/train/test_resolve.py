@@ -1,5 +1,6 @@
 """What a preset holds, and what the user's words change of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ from twofold.core import registry
 from twofold.core.errors import UsageError
 from twofold.core.source import Source
 from twofold.data import open_source
+from twofold.methods.byol import BYOL
 from twofold.methods.moco_v2 import MoCoV2
+from twofold.methods.swav import SwAV
+from twofold.train.defaults import Defaults
 from twofold.train.optim import OptimizerSpec
-from twofold.train.resolve import Request, resolve
+from twofold.train.resolve import Request, _preset, resolve
 from twofold.views import recipes
 from twofold.views.ops.blur import Blur
 
@@ -81,6 +85,16 @@ def test_the_papers_warm_up_is_so_many_epochs_in_longer_trainings_too(
     asked = optimizer(source, method="simclr", preset="imagenet", epochs=epochs)
     assert asked.warmup == pytest.approx(share)
     assert optimizer(source, method="simclr", preset="imagenet", epochs=epochs, warmup=0.3).warmup == 0.3
+
+
+def test_a_machine_gets_the_preset_of_the_nearest_batch(source: Source) -> None:
+    """SwAV's recipe for batches of 4096 freezes prototypes for too short and has no queue in small ones."""
+    large = Defaults("resnet50", 224, 224, 256, "imagenet", None, 200.0)
+    assert _preset(SwAV, "swav", None, large) == "imagenet_256"
+    assert _preset(SwAV, "swav", None, replace(large, batch_size=2048)) == "imagenet"
+    assert _preset(SwAV, "swav", "imagenet", large) == "imagenet"
+    assert _preset(BYOL, "byol", None, large) == "imagenet"
+    assert _preset(SwAV, "swav", None, replace(large, preset="small")) == "small"
 
 
 def test_only_the_small_preset_shrinks_the_views(source: Source, tmp_path: Path) -> None:

@@ -2,7 +2,10 @@
 
 import importlib.util
 import json
+import re
 import sys
+import time
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -39,33 +42,48 @@ def test_tensorboard_reads_what_was_written_also_by_a_resumed_run(folder):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    for step, loss in ((1, 4.5), (2, 4.25)):
-        tracker = open_tracker("tensorboard", folder)
-        tracker.log(step, {"loss": loss, "std": 0.5})
+    for done, loss in ((0, 4.5), (1, 4.25)):
+        tracker = open_tracker("tensorboard", folder, done)
+        tracker.log(done + 1, {"loss": loss, "std": 0.5})
+        tracker.log(done + 2, {"std": 0.25})  # thrown away with the first of the two
+        tracker.alarm(done + 1, "collapse", "every image gets the same")
         tracker.close(None)
     read = EventAccumulator(str(folder.path))
     read.Reload()
     assert set(read.Tags()["scalars"]) == {"loss", "std"}
     assert [(event.step, event.value) for event in read.Scalars("loss")] == [(1, 4.5), (2, 4.25)]
+    assert [(event.step, event.value) for event in read.Scalars("std")] == [(1, 0.5), (2, 0.5), (3, 0.25)]
+    assert read.Tags()["tensors"] == ["alarm/collapse/text_summary"]
 
 
 def test_wandb_writes_offline(folder, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    tracker = open_tracker("wandb", folder)
+    tracker = open_tracker("wandb", folder, 0)
     tracker.log(1, {"loss": 4.5})
+    tracker.alarm(1, "collapse", "every image gets the same")
     tracker.close(None)
     (written,) = folder.path.glob("wandb/offline-run-*/*.wandb")
-    assert b"loss" in written.read_bytes()
+    wait_for(lambda: {b"loss", b"every image"} <= set(re.findall(b"loss|every image", written.read_bytes())))
+
+
+def wait_for(there: Callable[[], bool]) -> None:
+    """W&B writes in another process, which takes its time."""
+    until = time.monotonic() + 20
+    while not there():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_mlflow_goes_on_in_the_same_run(folder, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "tracked").as_uri())
-    for step, loss in ((1, 4.5), (2, 4.25)):
-        tracker = open_tracker("mlflow", folder)
-        tracker.log(step, {"loss": loss})
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    for done, loss in ((0, 4.5), (1, 4.25)):
+        tracker = open_tracker("mlflow", folder, done)
+        tracker.log(done + 1, {"loss": loss})
+        tracker.alarm(done + 1, "collapse", "every image gets the same")
         tracker.close(None)
     client = mlflow.MlflowClient()
     experiment = client.get_experiment_by_name("twofold")
@@ -74,6 +92,15 @@ def test_mlflow_goes_on_in_the_same_run(folder, tmp_path, monkeypatch):
         (1, 4.5),
         (2, 4.25),
     ]
+    assert run.data.tags["alarm.collapse"] == "step 2: every image gets the same"
+
+
+def test_mlflow_that_cannot_write_is_told_before_anything_begins(tmp_path, monkeypatch):
+    pytest.importorskip("mlflow")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "tracked").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "false")
+    with pytest.raises(UsageError, match=r"^--track mlflow cannot write to file:.*: name a server"):
+        require("mlflow")
 
 
 @pytest.mark.parametrize(

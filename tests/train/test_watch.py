@@ -137,13 +137,17 @@ def test_an_epoch_has_lines_enough_for_an_alarm(pile: Path, tmp_path: Path, monk
     assert case.log() == [1, *range(10, 81, 10)]
 
 
-def test_a_tracker_is_told_of_what_ended_the_training(pile: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_tracker_is_told_of_alarms_and_of_what_ended_all(pile: Path, tmp_path: Path, monkeypatch) -> None:
     class Tracker:
         def __init__(self) -> None:
             self.ends: list[BaseException | None] = []
+            self.alarms: list[tuple[int, str]] = []
 
         def log(self, step: int, figures: Mapping[str, float]) -> None:
             pass
+
+        def alarm(self, step: int, name: str, text: str) -> None:
+            self.alarms.append((step, name))
 
         def close(self, error: BaseException | None) -> None:
             self.ends.append(error)
@@ -154,11 +158,13 @@ def test_a_tracker_is_told_of_what_ended_the_training(pile: Path, tmp_path: Path
     def watcher() -> Watcher:
         return Watcher(case.training, case.folder, case.source, case.heard, "wandb")
 
-    with watcher():
-        pass
+    with watcher() as watch:
+        for step in range(1, 6):
+            seen = {"embedding": HEALTHY if step == 1 else COLLAPSED}
+            watch(case.progress(step), Step(torch.tensor(1.0), seen), 0.1)
     with pytest.raises(ValueError, match="it diverged"), watcher():
         raise failure
-    assert tracker.ends == [None, failure]
+    assert tracker.ends == [None, failure] and tracker.alarms == [(4, "collapse")]
 
     def full(*_: object) -> None:
         raise OSError("no space left")

@@ -154,6 +154,18 @@ def recrop(colours, box):
     return reference.resize(colours[top : top + tall, left : left + wide], *colours.shape[:2])
 
 
+def padded_crop(colours, margin, place):
+    height, width = colours.shape[:2]
+    beside = round(margin * width)
+    top, left = place
+    out = np.zeros_like(colours)
+    for y, x in np.ndindex(height, width):
+        from_y, from_x = y + top - beside, x + left - beside
+        if 0 <= from_y < height and 0 <= from_x < width:
+            out[y, x] = colours[from_y, from_x]
+    return out
+
+
 def patches(colours, place, side):
     return np.stack([colours[top : top + side, left : left + side] for top, left in place])
 
@@ -246,6 +258,7 @@ TWINS = {
     "Shear": warped,
     "Translate": warped,
     "Recrop": lambda o, c, d: recrop(c, d["box"]),
+    "PaddedCrop": lambda o, c, d: padded_crop(c, o.margin, d["place"]),
     "RandomMask": unchanged,
     "BlockMask": unchanged,
 }

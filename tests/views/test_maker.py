@@ -12,7 +12,7 @@ from twofold.views.counter import Counter
 from twofold.views.maker import ViewMaker
 from twofold.views.ops.affine import Rotate, Shear, Translate
 from twofold.views.ops.blur import Blur
-from twofold.views.ops.crop import Recrop
+from twofold.views.ops.crop import PaddedCrop, Recrop
 from twofold.views.ops.cutout import Cutout
 from twofold.views.ops.flips import Flip, Turn, VerticalFlip
 from twofold.views.ops.jitter import Jitter
@@ -184,6 +184,7 @@ MOVES = [
     (Shear(0.2, 0.2), Rotate(30.0)),
     (Translate(0.2, 0.2, p=0.5), Turn()),
     (Recrop(scale=(0.3, 0.6)), Rotate(20.0)),
+    (PaddedCrop(0.15), Flip()),
     (Rotate(30.0), Patches(2, 0.4, 0.1, 0.1, permutations=24), Flip()),
     (Flip(), Patches(permutations="all"), Rotate(20.0), VerticalFlip()),
     (RandAugment(magnitude=3.0, share=1.0),),

@@ -63,6 +63,8 @@ class Run:
         for unused in ("micro_batch", "freeze"):
             if not content[unused]:
                 del content[unused]
+        if not content["optimizer"].get("warmup_start"):
+            content["optimizer"].pop("warmup_start", None)
         return content
 
     @property

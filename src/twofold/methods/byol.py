@@ -26,9 +26,9 @@ class BYOL(Method):
         make_encoder: Builds the encoder f.
         momentum: tau_base, the target's momentum at the start; it rises to 1. Shorter runs want less
             (0.99 for 300 epochs, 0.97 for 40).
-        hidden: Units of the hidden layer of the projector g, and of that of the predictor q; 0 for none, a
-            list for any.
+        hidden: Units of the hidden layer of the projector g; 0 for none, a list for any.
         dim: Length of z, the output of g; 0 for no projector, z = h.
+        predictor_hidden: The same as ``hidden`` of the predictor q; by default as of the projector.
 
     Traps:
         - Nothing pushes embeddings apart: without the predictor, or with gradients into the target, they
@@ -49,6 +49,7 @@ class BYOL(Method):
 
     views = recipes.D
     small_views = True
+    later: ClassVar = ("predictor_hidden",)
     fed_by: ClassVar = {"predictor": "projector"}
     presets: ClassVar = {
         "imagenet": {
@@ -82,14 +83,21 @@ class BYOL(Method):
     }
 
     def __init__(
-        self, make_encoder: MakeEncoder, *, momentum: float = 0.996, hidden: Hidden = 4096, dim: int = 256
+        self,
+        make_encoder: MakeEncoder,
+        *,
+        momentum: float = 0.996,
+        hidden: Hidden = 4096,
+        dim: int = 256,
+        predictor_hidden: Hidden | None = None,
     ) -> None:
         super().__init__()
         self.momentum = momentum
         self.encoder = encoder = make_encoder()
         self.projector = mlp(encoder.width, hidden, dim, bias=False)
         width = dim or encoder.width
-        self.predictor = mlp(width, hidden, width, bias=False)
+        q_hidden = hidden if predictor_hidden is None else predictor_hidden
+        self.predictor = mlp(width, q_hidden, width, bias=False)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
         synchronise(self)
 

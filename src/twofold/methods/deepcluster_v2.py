@@ -72,6 +72,7 @@ class DeepClusterV2(Method):
             "weight_decay": 1e-6,
             "momentum": 0.9,
             "warmup_epochs": 10,
+            "warmup_start": 0.3 / 4.8,
             "floor": 1e-3,
             "schedule": "cosine",
             "batch_size": 4096,

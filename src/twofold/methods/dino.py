@@ -40,6 +40,7 @@ class DINO(Method):
         prototypes: K, number of outputs. Small data want fewer.
         hidden: Units of the two hidden layers of the projector; 0 for none, a list for any.
         dim: Length of the bottleneck before the last layer; 0 for no projector.
+        norm: Batch norm in the projector of encoders that have it themselves; transformers' never has it.
         clip: Largest norm of the gradient of each parameter; 0 for any.
         frozen_epochs: Epochs at the start in which the last layer does not move. Short runs cannot afford it.
         decay_growth: What the weight decay is multiplied by in the end (the paper's goes from 0.04 to 0.4).
@@ -75,7 +76,7 @@ class DINO(Method):
 
     views = recipes.dino()
     fed_by: ClassVar = {"prototypes": "projector"}
-    later: ClassVar = ("drop_path",)
+    later: ClassVar = ("drop_path", "norm")
     presets: ClassVar = {
         "imagenet": {
             "drop_path": 0.1,
@@ -102,6 +103,9 @@ class DINO(Method):
         "cifar10": {
             "momentum": 0.9995,
             "prototypes": 4096,
+            "norm": False,
+            "clip": 0.0,
+            "warm_epochs": 0,
             "decay_growth": 1.0,
             "recipe": recipes.D_CIFAR,
             "encoder": "resnet18",
@@ -142,6 +146,7 @@ class DINO(Method):
         prototypes: int = 65536,
         hidden: Hidden = 2048,
         dim: int = 256,
+        norm: bool = True,
         clip: float = 3.0,
         frozen_epochs: int = 1,
         decay_growth: float = 10.0,
@@ -159,7 +164,7 @@ class DINO(Method):
         self.decay_growth = decay_growth
         self.student = student = make_encoder()
         transformer = student.patch_embedding is not None
-        self.projector = bottleneck(student.width, hidden, dim, norm=not transformer)
+        self.projector = bottleneck(student.width, hidden, dim, norm=norm and not transformer)
         self.prototypes = Directions(dim or student.width, prototypes)
         self.teacher = Teacher(encoder=student, projector=self.projector, prototypes=self.prototypes)
         drop_paths(student, drop_path)  # the teacher is a copy of before

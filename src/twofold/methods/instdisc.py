@@ -76,7 +76,7 @@ class InstDisc(Method):
     later = ("hidden", "hardness")
     presets: ClassVar = {
         "imagenet": IMAGENET,
-        "cifar10": {**IMAGENET, "temperature": 0.1, "encoder": "resnet18"},
+        "cifar10": {**IMAGENET, "temperature": 0.1, "proximal": 0.0, "encoder": "resnet18"},
         "small": {
             "fill": True,
             "loss": "softmax",

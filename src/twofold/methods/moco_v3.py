@@ -32,9 +32,9 @@ class MoCoV3(Method):
         make_encoder: Builds the encoder of f_q.
         temperature: tau of InfoNCE; 0.2 for transformers.
         momentum: m of the key encoder f_k at the start; it rises to 1. Short runs want less.
-        hidden: Units of the hidden layers of the projector, and of that of the predictor; 0 for none, a list
-            for any.
+        hidden: Units of the hidden layers of the projector; 0 for none, a list for any.
         dim: Length of q and k; 0 for no projector.
+        predictor_hidden: The same as ``hidden`` of the predictor; by default as of the projector.
 
     Traps:
         - The patch embedding of a transformer is frozen, which weight decay has to leave alone too: it is
@@ -56,6 +56,7 @@ class MoCoV3(Method):
 
     views = recipes.sizes(recipes.D, [(1.0, (0.2, 1.0), 2)])
     small_views = True
+    later: ClassVar = ("predictor_hidden",)
     fed_by: ClassVar = {"predictor": "projector"}
     presets: ClassVar = {
         "imagenet": {
@@ -107,6 +108,7 @@ class MoCoV3(Method):
         momentum: float = 0.99,
         hidden: Hidden = 4096,
         dim: int = 256,
+        predictor_hidden: Hidden | None = None,
     ) -> None:
         super().__init__()
         self.temperature = temperature
@@ -117,7 +119,8 @@ class MoCoV3(Method):
         depth, last = (2, bare_norm) if transformer else (1, None)
         self.projector = mlp(encoder.width, hidden, dim, depth=depth, bias=False, last=bare_norm)
         width = dim or encoder.width
-        self.predictor = mlp(width, hidden, width, bias=False, last=last)
+        q_hidden = hidden if predictor_hidden is None else predictor_hidden
+        self.predictor = mlp(width, q_hidden, width, bias=False, last=last)
         self.teacher = Teacher(encoder=self.encoder, projector=self.projector)
         synchronise(self)
 

@@ -54,10 +54,12 @@ class PixPro(Method):
 
     encoder: Encoder
     views = recipes.D
-    fed_by: ClassVar = {"projector": None, "transform": None}
+    fed_by: ClassVar = dict.fromkeys(
+        ("projector", "transform", "instance_projector", "instance_predictor")  # of maps, and of their means
+    )
     presets: ClassVar = {
         "imagenet": {
-            "optimizer": "lars",
+            "optimizer": "lars_out",
             "lr": 1.0,
             "weight_decay": 1e-5,
             "warmup_epochs": 5,
@@ -155,8 +157,12 @@ class PixPro(Method):
         return matrices_and_vectors(self)
 
     def parts(self) -> dict[str, nn.Module]:
-        """The projection of cells and the transformation inside pixel propagation."""
-        return {"projector": self.projector, "transform": self.transform}
+        """The projection of cells, the transformation of pixel propagation, heads of the instance loss."""
+        heads: dict[str, nn.Module] = {"projector": self.projector, "transform": self.transform}
+        if self.instance:
+            heads["instance_projector"] = self.instance_projector
+            heads["instance_predictor"] = self.instance_predictor
+        return heads
 
 
 def _pool(grid: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c"]:

@@ -51,6 +51,7 @@ class SupCon(Method):
     learns_from_labels: ClassVar[bool] = True
     more_views = True
     presets: ClassVar = {
+        # LARS, rate, decay and warm-up are those of SimCLR: what was published leaves them open
         "imagenet": {
             "optimizer": "lars",
             "lr": 0.3,

@@ -14,14 +14,14 @@ from twofold.nn.heads import Hidden, mlp
 from twofold.nn.multicrop import apart, embed_views
 from twofold.nn.norm import synchronise
 from twofold.objectives.labelled import labelled_cross_entropy
-from twofold.views.ops.affine import Translate
+from twofold.views.ops.crop import PaddedCrop
 from twofold.views.ops.flips import Flip
 
 _MOVED = Recipe(
     "supervised-cifar",
-    (ViewSpec(Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0)), (Translate(4 / 32, 4 / 32), Flip())),),
+    (ViewSpec(Crop(scale=(1.0, 1.0), ratio=(1.0, 1.0)), (PaddedCrop(), Flip())),),
 )
-"""The whole image, moved by up to 4 of 32 pixels and mirrored."""
+"""A crop out of the image with a margin of 4 of 32 pixels, mirrored."""
 
 
 class Supervised(Method):

@@ -33,7 +33,7 @@ class SwAV(Method):
         dim: Length of z; 0 for no projector, z = h.
         frozen_steps: Steps at the start in which prototypes do not move.
         queue: Past embeddings of each global view that join in making codes; 0 for none. The paper
-            takes 3840 with batches of 256.
+            takes 3840 with batches of 256 (preset imagenet_256).
         queue_epoch: Epoch in which the queue starts to fill.
 
     Traps:
@@ -65,8 +65,22 @@ class SwAV(Method):
             "weight_decay": 1e-6,
             "momentum": 0.9,
             "warmup_epochs": 10,
+            "warmup_start": 0.3 / 4.8,
             "floor": 1e-3,
             "batch_size": 4096,
+            "epochs": 400,
+        },
+        "imagenet_256": {
+            "frozen_steps": 5005,
+            "queue": 3840,
+            "queue_epoch": 15,
+            "optimizer": "larc",
+            "lr": 0.6,
+            "weight_decay": 1e-6,
+            "momentum": 0.9,
+            "warmup": 0.0,
+            "floor": 1e-3,
+            "batch_size": 256,
             "epochs": 400,
         },
         "cifar10": {

@@ -62,6 +62,7 @@ class SWD(Method):
 
     views = recipes.C
     presets: ClassVar = {
+        # the rate was neither published for this loss nor tuned
         "imagenet": {
             "scale": 128.0,
             "optimizer": "lars",

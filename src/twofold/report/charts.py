@@ -46,7 +46,7 @@ def training_charts(log: Sequence[Mapping[str, Any]], steps_per_epoch: float | N
     if loss := _series(log, "loss", steps_per_epoch):
         charts.append(Chart("Loss", _went("The loss", loss), _line(loss, steps_per_epoch)))
     if gauge := _series(log, "std", steps_per_epoch):
-        words = _went("The spread of the embeddings", gauge) + " Near 1 is healthy, near 0 is collapsed."
+        words = _went("The spread of the embeddings", gauge) + " At 0 they are all the same."
         charts.append(Chart("Collapse gauge", words, _line(gauge, steps_per_epoch, floor=0.0, top=1.0)))
     if knn := _series(log, "knn", steps_per_epoch):
         words = _went("k-NN accuracy inside the training images", knn, share=True)

@@ -1,5 +1,6 @@
 """Saying in a sentence that a training fails, and what to change: judged against the untrained network."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -34,8 +35,8 @@ class Figures(NamedTuple):
 class Alarms:
     """Watches the figures of logged steps; each form of failure is told once in a run.
 
-    The first figures are the untrained network's. Accuracy is not looked at: labels may be missing, and a
-    network that learns little has not collapsed.
+    The first figures are the untrained network's, or with ``--init`` the loaded one's. Accuracy is not looked
+    at: labels may be missing, and a network that learns little has not collapsed.
     """
 
     def __init__(self) -> None:
@@ -58,15 +59,15 @@ class Alarms:
 def _embedding(figures: Figures) -> Alarm | None:
     """All embeddings the same, along one direction, or along few: the worst of them that holds."""
     now, untrained = figures.now, figures.untrained
-    told = now.get("assignment_information", 0.0)
-    if not {"std", "rank"} <= now.keys() & untrained.keys() or told > _TELLING:
-        return None  # an embedding whose targets tell images apart may lie in few directions for a while
+    early = figures.progress.epoch == 0 and now.get("assignment_information", 0.0) > _TWO_GROUPS
+    if early or not {"std", "rank"} <= now.keys() & untrained.keys():
+        return None  # in the beginning embeddings whose targets tell images apart may lie in few directions
     if now["std"] < 0.15 * untrained["std"]:
-        seen = f"(std {now['std']:.2g}, an untrained network's {untrained['std']:.2g})"
+        seen = f"(std {now['std']:.2g}, {untrained['std']:.2g} before the first step)"
         return Alarm("collapse", f"every image gets nearly the same embedding {seen}: {_STEADIER}")
     if "positive" not in now or now["rank"] > 0.25 * untrained["rank"]:
         return None  # with labels as targets, few directions are what is wanted
-    seen = f"(effective rank {now['rank']:.2g}, an untrained network's {untrained['rank']:.2g})"
+    seen = f"(effective rank {now['rank']:.2g}, {untrained['rank']:.2g} before the first step)"
     if now["rank"] < 2:
         return Alarm("one_direction", f"all embeddings lie along one direction {seen}: {_STEADIER}")
     if now["rank"] < 4:
@@ -74,8 +75,8 @@ def _embedding(figures: Figures) -> Alarm | None:
     return None
 
 
-_TELLING = 0.1
-"""Nats; targets that tell so much of an image are the contrary of collapse."""
+_TWO_GROUPS = math.log(2)
+"""Nats; what targets tell at most of images that all lie at the two ends of one direction."""
 
 _STEADIER = (
     "the encoder is collapsing; lower --lr or raise --warmup and start again, and if the method was changed, "

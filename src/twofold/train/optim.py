@@ -27,7 +27,8 @@ class OptimizerSpec:
         lr: Highest learning rate, used as it is: not scaled by the batch.
         weight_decay: Decoupled for ``adamw``, added to the gradient otherwise.
         momentum: Of ``sgd``, ``nesterov`` and LARS.
-        warmup: Share of the steps over which the rate rises linearly from 0.
+        warmup: Share of the steps over which the rate rises linearly.
+        warmup_start: Where it begins to rise, as a share of ``lr``.
         schedule: What follows: half a cosine, a constant rate, or a rate that falls in steps.
         floor: Where the cosine ends, as a share of ``lr``.
         drops: Where the rate falls, as shares of the steps; for ``step``.
@@ -39,6 +40,7 @@ class OptimizerSpec:
     weight_decay: float = 5e-4
     momentum: float = 0.9
     warmup: float = 0.05
+    warmup_start: float = 0.0
     schedule: Literal["cosine", "constant", "step"] = "cosine"
     floor: float = 0.0
     drops: Sequence[float] = ()
@@ -93,7 +95,8 @@ def schedule(spec: OptimizerSpec, progress: Progress) -> float:
     """Share of the highest rate, in [0, 1]; the first step already moves."""
     warm = spec.warmup * progress.total
     if progress.step < warm:
-        return min(1.0, (progress.step + 1) / max(warm, 1.0))
+        risen = min(1.0, (progress.step + 1) / max(warm, 1.0))
+        return spec.warmup_start + (1 - spec.warmup_start) * risen
     match spec.schedule:
         case "constant":
             return 1.0

@@ -2,9 +2,9 @@
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any
 
 from twofold.core import registry
@@ -36,7 +36,7 @@ USUAL_RATES = {
 """For batches of 256, where another optimiser than the preset's is asked for: its rate is not for that."""
 
 _DIVISORS = {"temperature", "first_temperature", "teacher_temperature", "epsilon"}
-_COUNTS = {"prototypes", "heads", "iterations", "bn_splits"}
+_COUNTS = {"prototypes", "heads", "iterations", "bn_splits", "permutations"}
 _SHARES = {"momentum", "last_momentum", "center_momentum", "label_smoothing", "shrink"}
 """Hyper-parameters of the methods that are not just 0 or more: above 0, 1 or more, from 0 to 1."""
 
@@ -208,7 +208,9 @@ def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaul
     if asked is not None and asked not in ("paper", *method.presets):
         known = ["paper", *method.presets]
         raise UsageError(f"{name} has no preset '{asked}' (it has: {', '.join(known)})")
-    return asked or (defaults.preset if defaults.preset in method.presets else "small")
+    fitting = [each for each in method.presets if each.split("_")[0] == defaults.preset] or ["small"]
+    sizes = {each: method.presets.get(each, {}).get("batch_size", PRESET_BATCH) for each in fitting}
+    return asked or min(fitting, key=lambda each: abs(math.log(sizes[each] / defaults.batch_size)))
 
 
 def _recipe(request: Request, method: type[Method], own: Recipe, view_size: int) -> Recipe:
@@ -238,12 +240,12 @@ def _check(request: Request, batch_size: int, images: int) -> None:
     for name, least, most in (
         ("warmup", 0, 1),
         ("min_scale", 0, 1),
-        ("weight_decay", 0, inf),
+        ("weight_decay", 0, math.inf),
         ("seed", 0, 2**63 - 1),
     ):
         value = getattr(request, name)
         if value is not None and not least <= value <= most:
-            bounds = f"from {least} to {most}" if most < inf else f"{least} or more"
+            bounds = f"from {least} to {most}" if most < math.inf else f"{least} or more"
             raise UsageError(f"--{name.replace('_', '-')} must be {bounds}, not {value}")
     if images < 2:
         raise TwofoldError("there is one image to learn from: every method compares images with each other")

@@ -22,6 +22,10 @@ class Tracker(Protocol):
         """Figures after a step."""
         ...
 
+    def alarm(self, step: int, name: str, text: str) -> None:
+        """What went wrong, see ``train/alarms.py``."""
+        ...
+
     def close(self, error: BaseException | None) -> None:
         """Nothing more will come, because of an error where there is one."""
         ...
@@ -31,27 +35,44 @@ def require(name: Name) -> None:
     """Makes sure that a tracker can be had before anything long begins.
 
     Raises:
-        UsageError: If its package is not installed.
+        UsageError: If its package is not installed, or MLflow cannot write where it is told to.
     """
     found = importlib.util.find_spec(name)
     if found is None or found.origin is None:  # a folder of that name, which these packages make, is none
         raise UsageError(
             f"--track {name} needs a package that is not installed: pip install {_PACKAGES[name]}"
         )
+    if name == "mlflow":
+        _require_place_for_mlflow()
 
 
-def open_tracker(name: Name, folder: RunFolder) -> Tracker:
+def _require_place_for_mlflow() -> None:
+    """Its light package writes to servers only, and by default it is told to write into a database."""
+    import mlflow
+
+    try:
+        mlflow.MlflowClient().search_experiments(max_results=1)
+    except mlflow.exceptions.MlflowException as error:
+        why = str(error).split(". ")[0].strip()
+        raise UsageError(
+            f"--track mlflow cannot write to {mlflow.get_tracking_uri()} ({why}): name a server in "
+            "MLFLOW_TRACKING_URI, or for a local file: pip install mlflow"
+        ) from error
+
+
+def open_tracker(name: Name, folder: RunFolder, done: int) -> Tracker:
     """A tracker of the run in a folder; a resumed run goes on in the same place.
 
     Args:
         name: ``tensorboard`` writes event files into the run folder. ``wandb`` and ``mlflow`` write where
             their own environment variables say.
         folder: The run.
+        done: Its steps so far; what was told of later ones is of no account.
     """
     require(name)
     match name:
         case "tensorboard":
-            return TensorBoard(folder)
+            return TensorBoard(folder, done)
         case "wandb":
             return Wandb(folder)
         case "mlflow":
@@ -61,15 +82,20 @@ def open_tracker(name: Name, folder: RunFolder) -> Tracker:
 class TensorBoard:
     """Event files in the run folder: ``tensorboard --logdir runs`` shows all runs."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, done: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(folder.path)
+        self._writer = SummaryWriter(folder.path, purge_step=done + 1 if done else None)
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
         """One scalar a figure."""
         for name, value in figures.items():
             self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def alarm(self, step: int, name: str, text: str) -> None:
+        """A text called like the alarm."""
+        self._writer.add_text(f"alarm/{name}", text, step)
         self._writer.flush()
 
     def close(self, error: BaseException | None) -> None:
@@ -95,6 +121,10 @@ class Wandb:
     def log(self, step: int, figures: Mapping[str, float]) -> None:
         """All figures at once."""
         self._run.log(dict(figures), step=step)
+
+    def alarm(self, step: int, name: str, text: str) -> None:
+        """An alert, which goes to where its user wants alerts."""
+        self._run.alert(name, f"step {step}: {text}", level="WARN")
 
     def close(self, error: BaseException | None) -> None:
         """Ends the run there, as failed where it did not come to its end."""
@@ -126,6 +156,10 @@ class Mlflow:
         now = round(time.time() * 1000)
         metrics = [self._metric(name, value, now, step) for name, value in figures.items()]
         self._client.log_batch(self._id, metrics=metrics)
+
+    def alarm(self, step: int, name: str, text: str) -> None:
+        """A tag called like the alarm."""
+        self._client.set_tag(self._id, f"alarm.{name}", f"step {step}: {text}")
 
     def close(self, error: BaseException | None) -> None:
         """Ends the run there, as failed where it did not come to its end."""

@@ -52,7 +52,7 @@ class Watcher:
         self._training, self._show = training, show
         self._pace = Pace(training.stream.batch_size)
         self._log = Log(folder.path / "log.jsonl")
-        self._tracker = open_tracker(track, folder) if track else None
+        self._tracker = open_tracker(track, folder, training.step) if track else None
         self._every = max(
             1, min(training.total // _LINES, training.stream.steps_per_epoch // _LINES_AN_EPOCH)
         )
@@ -113,6 +113,8 @@ class Watcher:
         )
         for name, text in self._alarms(progress, seen):
             self._log.alarm(progress.step, name, text)
+            if self._tracker:
+                self._tracker.alarm(progress.step, name, text)
             self._show.note(f"! {text}")
 
     def _keep(self, progress: Progress, figures: Mapping[str, float]) -> None:

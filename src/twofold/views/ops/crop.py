@@ -1,4 +1,4 @@
-"""Where a crop is taken, and a second crop out of a view."""
+"""Where a crop is taken, a second crop out of a view, and one out of a view that got a margin."""
 
 import math
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
+from twofold.core.errors import TwofoldError
 from twofold.core.recipe import Crop
 from twofold.views.counter import Counter
 from twofold.views.ops.geometry import resize
@@ -51,6 +52,49 @@ class Recrop:
             for image, (top, left, tall, wide) in zip(images, box.tolist(), strict=True)
         ]
         return torch.cat(crops).clamp_(0, 1)
+
+
+@dataclass(frozen=True)
+class PaddedCrop:
+    """A crop of the view's own side out of the view with a black margin, as usual on CIFAR-10.
+
+    All places are equally likely, in whole pixels: no pixel is mixed with another.
+
+    Args:
+        margin: Width of the margin as a share of the view's side, to whole pixels (4 of 32).
+        p: Share of the images.
+
+    Raises:
+        TwofoldError: If the margin is below 0, or wider than the view.
+    """
+
+    margin: float = 4 / 32
+    p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.margin <= 1:
+            raise TwofoldError(f"the margin of PaddedCrop is a share of the side, 0 to 1, not {self.margin}")
+
+    def draw(self, counter: Counter, side: int) -> dict[str, Shaped[np.ndarray, "n ..."]]:
+        """``place``: top and left in pixels, within the margin."""
+        places = 2 * round(self.margin * side) + 1
+        place = np.stack([counter.below(places, "padded.top"), counter.below(places, "padded.left")], axis=1)
+        move = np.tile(np.eye(2, 3), (len(place), 1, 1))
+        move[:, :, 2] = place[:, ::-1] - places // 2
+        return {"place": place, "move": move}
+
+    def apply(
+        self, images: Float[Tensor, "n c h w"], place: Int[Tensor, "n 2"], move: Float[Tensor, "n 2 3"]
+    ) -> Float[Tensor, "n c h w"]:
+        """Cuts one image after the other."""
+        height, width = images.shape[2:]
+        margin = round(self.margin * width)
+        wide = nn.functional.pad(images, (margin,) * 4)
+        crops = [
+            image[:, top : top + height, left : left + width]
+            for image, (top, left) in zip(wide, place.tolist(), strict=True)
+        ]
+        return torch.stack(crops)
 
 
 def random_boxes(
