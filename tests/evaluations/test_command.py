@@ -213,6 +213,15 @@ def test_the_table_shows_what_each_protocol_declares_and_numbers_that_are_no_sha
     assert "Postcard, length" in head
 
 
+def test_a_table_shows_any_figure_that_a_protocol_measures(run, capsys):
+    words = ["evaluate", str(run), "--evaluations", "retrieval,invariance", "--retrieval.ranks", "[1,2]"]
+    for metric, column in (("recall@2", "Retrieval, recall@2"), ("hue/0.1", "Invariance, hue/0.1")):
+        assert main([*words, "--metric", metric]) == 0
+        assert column in capsys.readouterr().out.splitlines()[0]
+    assert main([*words, "--metric", "recall@5"]) == 2
+    assert "recall@1 or map or recall@2" in capsys.readouterr().err
+
+
 def test_what_was_selected_for_is_marked_and_told(run, capsys):
     assert main(["evaluate", str(run)]) == 0
     said = capsys.readouterr().out

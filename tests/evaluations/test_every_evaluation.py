@@ -20,7 +20,7 @@ QUICK = {
     "geometry": {"candidates": 8},
     "invariance": {"images": 6},
     "linear": {"strengths": (0.1, 0.01)},
-    "local_features": {"clusters": 2, "images": 8, "places": 4},
+    "local_features": {"clusters": (2,), "images": 8, "places": 4},
     "mlp": {"networks": 1, "images": 20},
     "probes": {"images": 12},
 }

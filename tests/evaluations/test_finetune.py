@@ -19,6 +19,8 @@ from twofold.evaluations._head import fit_linear, random_head
 from twofold.evaluations._look import Look
 from twofold.evaluations._task import Embedded, Task
 from twofold.evaluations.finetune import Finetune, _rows
+from twofold.evaluations.mlp import Mlp
+from twofold.nn.class_network import HeadKind
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
 
@@ -182,33 +184,45 @@ def test_of_equally_good_rates_the_lowest_is_taken(table) -> None:
     assert accuracy.protocol["found"]["rate"] == 0.4
 
 
-@pytest.mark.parametrize("strength", [1.0, None])
-def test_only_an_untrained_network_learns_its_statistics(few_steps, strength: float | None) -> None:
-    given = embedded("a subject")
+@pytest.mark.parametrize("subject", ["a run", "random:resnet18_w16"])
+def test_only_an_untrained_network_learns_its_statistics(few_steps, subject: str) -> None:
+    given = embedded(subject)
     before = {name: value.clone() for name, value in given.look.network.state_dict().items()}
-    trained = Arm(given, given.look.encoder, strength).trained(np.arange(32), 1e-3, 1)
+    trained = Arm(given, given.look.encoder, "linear", 1.0).trained(np.arange(32), 1e-3, 1)
     same = torch.equal(statistics(trained), statistics(given.look.network))
-    assert same == (strength is not None)
+    assert same == (subject == "a run")
     after = given.look.network.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
 def test_the_first_head_is_scaled_by_all_images_however_few_are_labelled(few_steps) -> None:
     given = embedded("a run")
-    network = Arm(given, given.look.encoder, 1.0).trained(np.arange(2), 0.0, 1)
+    network = Arm(given, given.look.encoder, "linear", 1.0).trained(np.arange(2), 0.0, 1)
     assert torch.allclose(network.head[0].mean, given.fit.mean(dim=0), atol=1e-5)
 
 
-def test_a_trained_network_begins_with_a_fitted_head_and_an_untrained_one_does_not(few_steps) -> None:
+@pytest.mark.parametrize("head", ["linear", "mlp"])
+def test_a_trained_network_begins_with_a_fitted_head_and_an_untrained_one_does_not(
+    few_steps, head: HeadKind
+) -> None:
     """At a rate of zero, what is judged is where they begin."""
-    accuracy = {}
-    for strength in (1e-3, None):
-        given = embedded("a subject")
-        arm = Arm(given, given.look.encoder, strength)
-        predicted = arm.predicted(arm.trained(np.arange(40), 0.0, 1), given.task.fit)
-        accuracy[strength] = (predicted == given.fit_labels).float().mean().item()
-    assert accuracy[1e-3] == 1.0
-    assert accuracy[None] < 0.8
+    accuracy, deep = {}, []
+    for subject in ("a run", "random:resnet18_w16"):
+        given = embedded(subject)
+        arm = Arm(given, given.look.encoder, head, 1e-3)
+        network = arm.trained(np.arange(40), 0.0, 1)
+        predicted = arm.predicted(network, given.task.fit)
+        accuracy[subject] = (predicted == given.fit_labels).float().mean().item()
+        deep.append(any(isinstance(module, nn.ReLU) for module in network.head.modules()))
+    assert accuracy["a run"] == 1.0
+    assert accuracy["random:resnet18_w16"] < 0.8
+    assert deep == [head == "mlp"] * 2
+
+
+def test_a_head_of_two_layers_selects_no_strength_and_is_told(table) -> None:
+    accuracy = next(Finetune(rates=(0.4,), epochs=(300,), head="mlp")(embedded("a run")))
+    assert accuracy.protocol["head"] == "mlp" and "strength" not in accuracy.protocol["selected"]
+    assert "head" not in next(Finetune(rates=(0.4,), epochs=(300,))(embedded("a run"))).protocol
 
 
 @pytest.mark.parametrize(
@@ -262,8 +276,9 @@ def test_no_class_is_left_out_of_fewer_images() -> None:
     given = embedded("a run")
     given.task.fit.labels = np.arange(len(given.task.fit)) % 13
     assert {*given.task.fit.labels[_rows(given.task, 13)]} == {*range(13)}
-    with pytest.raises(TwofoldError, match="12 images cannot show 13 classes"):
-        _rows(given.task, 12)
+    for protocol in (Finetune(images=12), Mlp(images=12)):
+        with pytest.raises(TwofoldError, match="12 images cannot show 13 classes"):
+            list(protocol(given))
 
 
 def test_one_image_is_too_few(few_steps) -> None:

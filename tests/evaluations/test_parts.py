@@ -33,7 +33,9 @@ def test_every_method_tells_what_feeds_its_parts(name):
             assert all(x.ndim != 2 for x in taken)  # patches, cells, or several networks
             continue
         source = method.encoder if feeder == "encoder" else parts[feeder]
-        made = torch.cat([x.flatten(0, -2) for x in rows_of(source, method, given=False)]).detach()
+        views = tiny.make_batch(method).views
+        outputs = rows_of(source, method, given=False) or [source(view.pixels) for view in views]  # PixPro
+        made = torch.cat([x.flatten(0, -2) for x in outputs]).detach()
         for x in taken:
             apart = torch.cdist(x.detach().flatten(0, -2), made, compute_mode="donot_use_mm_for_euclid_dist")
             assert apart.amin(dim=1).max() < 1e-4, called

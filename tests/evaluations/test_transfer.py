@@ -66,6 +66,9 @@ def test_pets_and_flowers_are_judged_class_by_class(name, given, tmp_path):
     )
     assert mean.value < accuracy.value  # the small class is the harder one
     assert mean.high - mean.low > accuracy.high - accuracy.low
+    for score in (accuracy, mean):  # what two encoders are compared by
+        assert score.per_image.mean() == pytest.approx(score.value)
+    assert len(np.unique(mean.per_image)) == 3 and len(np.unique(accuracy.per_image)) == 2
 
 
 @pytest.mark.parametrize(
@@ -218,6 +221,27 @@ def test_how_many_images_it_trains_on_and_how_large_they_are(given, tmp_path, mo
     assert asked == [30]
     (source, _), *_ = named._opened
     assert {side for images in source.splits.values() for side in images.sizes.min(axis=1)} == {80}
+
+
+def test_labels_and_the_range_of_values_may_be_named(given, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for row in range(40):
+        pixels = random.integers(0, 300, (8, 8)) + 600 * (row % 2)
+        Image.fromarray(pixels.astype(np.uint16)).save(folder / f"{row}.png")
+    lines = ["path,label", *(f"{row}.png,{'ab'[row % 2]}" for row in range(40))]
+    (folder / "labels.csv").write_text("\n".join(lines))
+    named = Transfer(data=(str(folder),), labels=(str(folder / "labels.csv"),), value_range="0:900")
+    (score,) = named(given._replace(look=dataclasses.replace(given.look, size=8)))
+    assert score.value == 1
+    (source, _), *_ = named._opened
+    assert source.splits["train"].read(np.arange(2)).float().mean() == pytest.approx(127, abs=8)
+
+
+def test_labels_of_another_number_of_data_sets_are_refused():
+    with pytest.raises(UsageError, match="transfer: labels of 1 data sets for 2: give them for each"):
+        Transfer(data=("one.npz", "two.npz"), labels=("auto",))
 
 
 def test_files_that_cannot_be_read_are_told(embedded, tmp_path):

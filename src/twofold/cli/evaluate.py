@@ -60,9 +60,9 @@ def run(args: "Namespace") -> int:
 
 def _check_metric(metric: str | None, evaluations: Sequence["Evaluation"]) -> None:
     """Before hours are spent."""
-    from twofold.core.evaluation import shown_metrics
+    from twofold.core.evaluation import measured_metrics
 
-    known = dict.fromkeys(["accuracy", "macro_f1", *(m for e in evaluations for m in shown_metrics(e))])
+    known = dict.fromkeys(metric for each in evaluations for metric in measured_metrics(each))
     if metric is not None and metric not in known:
         raise UsageError(f"--metric {metric}: it is {' or '.join(known)}{nearest(metric, known)}")
 

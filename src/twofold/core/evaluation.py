@@ -3,6 +3,7 @@
 A protocol is one file in ``evaluations/``: a frozen dataclass, called with an ``Embedded``. It may declare
 
 - ``shown``: the metrics that a table shows, by default ``accuracy``;
+- ``measured``: those that a table can show instead, besides;
 - ``needs_labels``: False where it judges unlabelled images, too.
 """
 
@@ -29,6 +30,13 @@ def shown_metrics(evaluation: Any) -> tuple[str, ...]:
     return found
 
 
+def measured_metrics(evaluation: Any) -> tuple[str, ...]:
+    """All metrics of a protocol that a table can show; beside an accuracy there is ``macro_f1``."""
+    shown = shown_metrics(evaluation)
+    usual = ("macro_f1",) if shown == ("accuracy",) else ()
+    return tuple(dict.fromkeys([*shown, *getattr(evaluation, "measured", usual)]))
+
+
 def needs_labels(evaluation: Any) -> bool:
     """Whether a protocol, or its class, judges labelled images only."""
     return bool(getattr(evaluation, "needs_labels", True))
@@ -47,8 +55,9 @@ class Score:
         high: Upper end.
         protocol: Everything that defines the figure: hyper-parameters, splits, seed, draws.
         share: Whether it is a share, which is shown in percent.
-        per_image: Figure of each judged image in their order, from 0 to 1, whose mean is ``value``: whether
-            it was classified rightly. Kept in no file; it is what two subjects are compared by.
+        per_image: Figure of each judged image in their order, whose mean is ``value``: whether it was
+            classified rightly, weighted where rare classes count more, so that weights are 1 on average. Kept
+            in no file; it is what two subjects are compared by.
     """
 
     subject: str

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from twofold.core.source import Images
 from twofold.data.parts import Part
 from twofold.evaluations._finetune import BATCH, FEWEST_STEPS, OPTIMIZER, FineTune, finetune
-from twofold.evaluations._head import fit_linear, random_head
+from twofold.evaluations._head import fit_linear, fit_mlp, random_head
 from twofold.evaluations._task import Embedded, channels_of, labels_of
-from twofold.nn.class_network import ClassNetwork
+from twofold.nn.class_network import ClassNetwork, HeadKind
 from twofold.nn.encoder import Encoder
 
 
@@ -24,7 +24,7 @@ def learns_from_scratch(embedded: Embedded) -> bool:
 
 @dataclass(frozen=True)
 class Arm:
-    """Encoder and linear head, trained together.
+    """Encoder and head, trained together.
 
     A trained encoder begins with a head that is fitted to its features, and keeps its batch-norm statistics.
     For a random one that would be no training from scratch: its head is random, too, and its batch norms
@@ -33,18 +33,21 @@ class Arm:
     Args:
         embedded: The subject, whose network is ``encoder``.
         encoder: Where it starts.
-        strength: Of the penalty of the head that a trained encoder begins with; None begins from scratch.
+        head: ``linear`` or ``mlp``.
+        strength: Of the penalty of the linear head that a trained encoder begins with.
     """
 
     embedded: Embedded
     encoder: Encoder
-    strength: float | None
+    head: HeadKind
+    strength: float | None = None
 
     @property
     def protocol(self) -> dict[str, Any]:
         """Where it starts and how it is trained, for the record."""
-        from_scratch = self.strength is None
+        from_scratch = learns_from_scratch(self.embedded)
         return {
+            **({} if self.head == "linear" else {"head": self.head}),
             "start": "random weights" if from_scratch else "trained weights, batch-norm statistics kept",
             "batch_size": BATCH,
             "fewest_steps": FEWEST_STEPS,
@@ -68,7 +71,7 @@ class Arm:
             engine=look.engine,
             screen=look.screen,
             optimizer=replace(OPTIMIZER, lr=rate),
-            from_scratch=self.strength is None,
+            from_scratch=learns_from_scratch(embedded),
         )
         return ClassNetwork(encoder, head, embedded.task.classes).eval()
 
@@ -78,8 +81,11 @@ class Arm:
 
     def _first_head(self, rows: Int[np.ndarray, " n"]) -> nn.Module:
         task, classes = self.embedded.task, len(self.embedded.task.classes)
-        if self.strength is None:
-            return random_head("linear", self.encoder.width, classes, task.seed)
+        if learns_from_scratch(self.embedded):
+            return random_head(self.head, self.encoder.width, classes, task.seed)
         features = self.embedded.fit[torch.from_numpy(rows).to(self.embedded.fit.device)]
         labels = torch.from_numpy(labels_of(task.fit)[rows]).to(features.device)
+        if self.head == "mlp":
+            return fit_mlp(features, labels, classes, task.seed)
+        assert self.strength is not None
         return fit_linear(features, labels, classes, self.strength, scaled_like=self.embedded.fit)

@@ -1,7 +1,24 @@
 """Some of the labelled images, without leaving out a class."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Int
+
+from twofold.core.errors import TwofoldError
+from twofold.evaluations._options import called
+
+
+def check_shows_each(protocol: Any, images: int | None, labels: Int[np.ndarray, " n"]) -> None:
+    """Refuses to fit on fewer images than there are classes; None is all of them.
+
+    Raises:
+        TwofoldError: If there are more classes.
+    """
+    if images is not None and images < (classes := len(np.unique(labels))):
+        raise TwofoldError(
+            f"{called(protocol)}: {images} images cannot show {classes} classes: let it have more images"
+        )
 
 
 def in_random_order(

@@ -32,7 +32,7 @@ def some(protocol: Any, *names: str) -> None:
     """
     for name in names:
         if not getattr(protocol, name):
-            raise UsageError(f"{_called(protocol)}: {name} is empty: give one at least")
+            raise UsageError(f"{called(protocol)}: {name} is empty: give one at least")
 
 
 def _check(protocol: Any, names: tuple[str, ...], right: Callable[[float], bool], wanted: str) -> None:
@@ -40,8 +40,9 @@ def _check(protocol: Any, names: tuple[str, ...], right: Callable[[float], bool]
         told = getattr(protocol, name)
         for value in told if isinstance(told, Sequence) else (told,):
             if value is not None and not right(value):  # no comparison with nan is right
-                raise UsageError(f"{_called(protocol)}: {name} {value:g}: it is {wanted}")
+                raise UsageError(f"{called(protocol)}: {name} {value:g}: it is {wanted}")
 
 
-def _called(protocol: Any) -> str:
+def called(protocol: Any) -> str:
+    """Its name on the command line."""
     return type(protocol).__module__.rpartition(".")[2]

@@ -103,8 +103,8 @@ class FewLabels:
 
     def _finetuned(self, embedded: Embedded, encoder: Encoder) -> Iterator[Score]:
         as_long = embedded.fit.shape[1]  # are standardised features, squared; those of the probe are 1
-        arm = Arm(embedded, encoder, None if learns_from_scratch(embedded) else self.l2 * as_long)
-        rate = _RATE if arm.strength is not None else _RATE_FROM_SCRATCH
+        arm = Arm(embedded, encoder, "linear", self.l2 * as_long)
+        rate = _RATE_FROM_SCRATCH if learns_from_scratch(embedded) else _RATE
 
         def train(rows: Int[np.ndarray, " labelled"]) -> Int[Tensor, " m"]:
             return arm.predicted(arm.trained(rows, rate, _PASSES), embedded.task.judge)

@@ -8,20 +8,20 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from twofold.core.errors import TwofoldError
 from twofold.core.evaluation import Score
 from twofold.data.parts import Part
 from twofold.evaluations import _scores
 from twofold.evaluations._arm import Arm, learns_from_scratch
-from twofold.evaluations._draw import in_random_order
+from twofold.evaluations._draw import check_shows_each, in_random_order
 from twofold.evaluations._options import above_zero, at_least, some
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.evaluations.linear import Linear
+from twofold.nn.class_network import HeadKind
 
 
 @dataclass(frozen=True)
 class Finetune:
-    """Fine-tuning: encoder and linear head trained on the labelled images; random weights from scratch.
+    """Fine-tuning: encoder and head trained on the labelled images; random weights from scratch.
 
     Rate and length are selected on a fifth of the images to fit on that is held out, and then all of them are
     learned from, by AdamW on crops and mirror images: in the spirit of Kornblith et al. (CVPR 2019,
@@ -40,11 +40,14 @@ class Finetune:
             better. At least a hundred steps are made.
         images: At most so many images to fit on, drawn at random, one of each class at
             least; None is all.
+        head: ``linear``, or ``mlp`` with one hidden layer as wide as the features: what the ``mlp`` protocol
+            fits to an encoder that stands still.
     """
 
     rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2)
     epochs: tuple[float, ...] = (10.0, 30.0)
     images: int | None = 2000
+    head: HeadKind = "linear"
 
     def __post_init__(self) -> None:
         """Refuses to train nothing, or to select from nothing.
@@ -58,17 +61,23 @@ class Finetune:
         at_least(2, self, "images")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
-        """Scores of the trained network."""
+        """Scores of the trained network.
+
+        Raises:
+            TwofoldError: If there are more classes than images to fit on.
+        """
         encoder, task = embedded.look.encoder, embedded.task
         if encoder is None or embedded.network > 0:
             return
+        check_shows_each(self, self.images, labels_of(task.fit))
         rows = _rows(task, self.images)
         from_scratch = learns_from_scratch(embedded)
-        arm = Arm(embedded, encoder, None if from_scratch else Linear().strength(_only(embedded, rows)))
+        fitted = self.head == "linear" and not from_scratch
+        arm = Arm(embedded, encoder, self.head, Linear().strength(_only(embedded, rows)) if fitted else None)
         chosen = self._select(arm, rows)
         network = arm.trained(rows, chosen.rate, chosen.epochs)
         on = task.selected_on.replace("fitted images", "images that are learned from")
-        what = "rate and passes" if from_scratch else "rate, passes and L2 strength of the first head"
+        what = "rate, passes and L2 strength of the first head" if fitted else "rate and passes"
         protocol = {
             **embedded.protocol,
             **arm.protocol,
@@ -109,13 +118,8 @@ def _rows(task: Task, most: int | None) -> Int[np.ndarray, " n"]:
     """At most so many of the images to fit on, in random order, one of each class before the others.
 
     Where some are there to select on, four fifths are of the others, unless one side has fewer.
-
-    Raises:
-        TwofoldError: If there are more classes.
     """
     labels, validation = labels_of(task.fit), task.validation
-    if most is not None and most < (classes := len(np.unique(labels))):
-        raise TwofoldError(f"finetune: {most} images cannot show {classes} classes: let it have more images")
     rows = in_random_order(labels, task.seed, None if validation is None else ~validation)
     if most is None or len(rows) <= most or validation is None:
         return rows[:most]

@@ -52,6 +52,7 @@ class Geometry:
     """
 
     shown: ClassVar[tuple[str, ...]] = ("alignment", "uniformity", "rank", "i_nce")
+    measured: ClassVar[tuple[str, ...]] = ("alignment/z", "uniformity/z", "rank/z", "i_nce/z")
     needs_labels: ClassVar[bool] = False
 
     recipe: str = "C"

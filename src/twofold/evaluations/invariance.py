@@ -49,6 +49,15 @@ class Invariance:
         """
         at_least(2, self, "images")
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Each operation, and each of its strengths where there are several."""
+        tried = changes(channels=3, side=32)
+        strengths = (
+            (name, s) for name, change in tried.items() if len(change.strengths) > 1 for s in change.strengths
+        )
+        return (*tried, *(f"{name}/{strength:g}" for name, strength in strengths))
+
     def __call__(self, embedded: Embedded) -> Iterator[Score | Artefact]:
         """A figure of each operation and of each strength, where there are several; a picture of all."""
         look, seed = embedded.look, embedded.task.seed

@@ -1,6 +1,6 @@
 """What the feature maps of an encoder's stages tell apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -17,7 +17,7 @@ from twofold.core.evaluation import Artefact, Score
 from twofold.core.source import Images
 from twofold.evaluations._kmeans import kmeans, nearest
 from twofold.evaluations._look import Look
-from twofold.evaluations._options import at_least
+from twofold.evaluations._options import at_least, some
 from twofold.evaluations._pictures import beside_each_other
 from twofold.evaluations._task import Embedded, some_of
 from twofold.metrics.intervals import Estimate, averaged, mean
@@ -28,8 +28,11 @@ _MOST_STAGES = 5
 """Of more feature maps, so many at even steps are looked at: transformers have one a block."""
 
 _DRAWN = 10
-_COLOURS = ("#e6194b", "#0082c8", "#ffe119", "#3cb44b", "#911eb4", "#f58231", "#46f0f0", "#fabebe")
-"""One a cluster; they repeat after the eighth."""
+_COLOURS = (
+    *("#e6194b", "#0082c8", "#ffe119", "#3cb44b", "#911eb4", "#f58231", "#46f0f0", "#fabebe"),
+    *("#808000", "#000080", "#aaffc3", "#800000", "#e6beff", "#008080", "#ffd8b1", "#9a6324"),
+)
+"""One a cluster; they repeat after the sixteenth."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class LocalFeatures:
     maps are, not how good. Raw pixels, which have no maps, are not judged.
 
     Args:
-        clusters: Number of centres.
+        clusters: Numbers of centres: each has figures, and a row of every picture.
         images: At most so many images to fit on, and as many judged ones, drawn at random.
         places: Vectors of each image, drawn at random; all where there are fewer.
     """
@@ -51,7 +54,7 @@ class LocalFeatures:
     shown: ClassVar[tuple[str, ...]] = ("explained",)
     needs_labels: ClassVar[bool] = False
 
-    clusters: int = 8
+    clusters: tuple[int, ...] = (4, 8, 16)
     images: int = 128
     places: int = 128
 
@@ -62,10 +65,11 @@ class LocalFeatures:
             UsageError: If a number is too small.
         """
         at_least(2, self, "images")
+        some(self, "clusters")
         at_least(1, self, "clusters", "places")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score | Artefact]:
-        """A figure and a picture of each stage."""
+        """Figures and a picture of each stage."""
         look, seed = embedded.look, embedded.task.seed
         if look.encoder is None:
             return
@@ -73,34 +77,33 @@ class LocalFeatures:
             some_of(images, self.images, seed) for images in (embedded.task.fit, embedded.task.judge)
         )
         about = {
-            "clusters": self.clusters,
             "places": self.places,
             "fitted": len(fit),
             "looked_at": len(judge),
             "seed": seed,
             **embedded.protocol,
         }
-        explained = {}
+        explained: dict[int, dict[int, Estimate]] = {count: {} for count in self.clusters}
         for number in _looked_at(look.encoder):
             stage = _Stage(look, look.encoder, number - 1)
-            centres = self._centres(stage.vectors(fit, self.places, seed), seed)
-            explained[number] = _explained(stage.vectors(judge, self.places, seed), centres)
+            fitted, judged = (stage.vectors(images, self.places, seed) for images in (fit, judge))
+            centres = {count: _centres(fitted, count, seed) for count in self.clusters}
+            for count, found in centres.items():
+                explained[count][number] = _explained(judged, found)
             yield Artefact(
                 embedded.subject,
                 "local_features",
                 f"stage{number}.png",
-                stage.drawn(judge, centres),
+                stage.drawn(judge, [*centres.values()]),
                 f"What the feature map after stage {number} of {look.encoder.stages} tells apart: "
-                f"{self.clusters} clusters of its places.",
+                f"{' / '.join(map(str, centres))} clusters of its places.",
             )
-        figures = {"explained": averaged(list(explained.values()))}
-        figures |= {f"explained/{number}": estimate for number, estimate in explained.items()}
-        for metric, estimate in figures.items():
-            yield Score(embedded.subject, "local_features", metric, *estimate, about)
-
-    def _centres(self, vectors: Float[Tensor, "n p d"], seed: int) -> Float[Tensor, "k d"]:
-        random = np.random.default_rng(seed)
-        return kmeans(vectors.flatten(0, 1), self.clusters, starts=3, random=random).centres
+        for count, stages in explained.items():
+            figures = {"explained": averaged([*stages.values()])}
+            figures |= {f"explained/{number}": estimate for number, estimate in stages.items()}
+            for metric, estimate in figures.items():
+                protocol = {"clusters": count, **about}
+                yield Score(embedded.subject, "local_features", metric, *estimate, protocol)
 
 
 @dataclass(frozen=True)
@@ -116,24 +119,36 @@ class _Stage:
         random, found = np.random.default_rng(seed), []
         for rows in self.look.batches(images):
             places = self._maps(evaluation_view(images.read(rows), self.look.size)).flatten(2).mT
-            some = random.random(places.shape[:2]).argsort(axis=1)[:, :most]
-            chosen = torch.from_numpy(some).to(places.device)
+            drawn = random.random(places.shape[:2]).argsort(axis=1)[:, :most]
+            chosen = torch.from_numpy(drawn).to(places.device)
             found.append(places.take_along_dim(chosen[:, :, None], dim=1))
         return torch.cat(found)
 
-    def drawn(self, images: Images, centres: Float[Tensor, "k d"]) -> bytes:
-        """Images, and under each of them its clusters in colours."""
+    def drawn(self, images: Images, centres: Sequence[Float[Tensor, "_ d"]]) -> bytes:
+        """Images, and under each of them its clusters in colours, a row for each number of them."""
         views = evaluation_view(images.read(np.arange(min(len(images), _DRAWN))), self.look.size)
         maps = self._maps(views)
-        owner = nearest(maps.movedim(1, 3).flatten(0, 2), centres).view(len(maps), 1, *maps.shape[2:])
-        owner = functional.interpolate(owner.double(), views.shape[2:]).long()[:, 0].cpu()
-        colours = torch.tensor([ImageColor.getrgb(colour) for colour in _COLOURS]) / 255
-        painted = colours[owner % len(_COLOURS)].movedim(3, 1)
-        return beside_each_other([views, (luma(views) + painted) / 2])
+        return beside_each_other([views, *(_painted(views, maps, found) for found in centres)])
 
     def _maps(self, views: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d gh gw"]:
         maps = self.look.of_views(views, partial(self.encoder.grid, stage=self.number))
         return functional.normalize(maps, dim=1)
+
+
+def _centres(vectors: Float[Tensor, "n p d"], count: int, seed: int) -> Float[Tensor, "k d"]:
+    random = np.random.default_rng(seed)
+    return kmeans(vectors.flatten(0, 1), count, starts=3, random=random).centres
+
+
+def _painted(
+    views: Float[Tensor, "n c h w"], maps: Float[Tensor, "n d gh gw"], centres: Float[Tensor, "k d"]
+) -> Float[Tensor, "n 3 h w"]:
+    """Gray images in the colours of their clusters."""
+    owner = nearest(maps.movedim(1, 3).flatten(0, 2), centres).view(len(maps), 1, *maps.shape[2:])
+    owner = functional.interpolate(owner.double(), views.shape[2:]).long()[:, 0].cpu()
+    colours = torch.tensor([ImageColor.getrgb(colour) for colour in _COLOURS]) / 255
+    painted = colours[owner % len(_COLOURS)].movedim(3, 1)
+    return (luma(views) + painted) / 2
 
 
 def _looked_at(encoder: Encoder) -> list[int]:

@@ -7,7 +7,7 @@ import torch
 
 from twofold.core.evaluation import Score
 from twofold.evaluations import _scores
-from twofold.evaluations._draw import in_random_order
+from twofold.evaluations._draw import check_shows_each, in_random_order
 from twofold.evaluations._head import fit_mlp
 from twofold.evaluations._options import at_least
 from twofold.evaluations._task import Embedded, labels_of
@@ -40,7 +40,11 @@ class Mlp:
         at_least(1, self, "networks", "images")
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
-        """Scores of the classifiers."""
+        """Scores of the classifiers.
+
+        Raises:
+            TwofoldError: If there are more classes than images to fit on.
+        """
         if embedded.subject == "pixels":
             return
         several = "networks" in embedded.protocol
@@ -54,7 +58,9 @@ class Mlp:
 
     def _one(self, embedded: Embedded, seed: int, probes: int) -> Iterator[Score]:
         classes = len(embedded.task.classes)
-        order = in_random_order(labels_of(embedded.task.fit), embedded.task.seed)
+        labels = labels_of(embedded.task.fit)
+        check_shows_each(self, self.images, labels)
+        order = in_random_order(labels, embedded.task.seed)
         rows = torch.from_numpy(order[: self.images]).to(embedded.fit.device)
         head = fit_mlp(embedded.fit[rows], embedded.fit_labels[rows], classes, embedded.task.seed + seed)
         with torch.no_grad():

@@ -47,6 +47,11 @@ class Retrieval:
         """
         at_least(1, self, "ranks", "queries")
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Recall for each k, mAP and R-precision."""
+        return (*(f"recall@{k}" for k in self.ranks), "map", "r_precision")
+
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """Recall for each k, mAP and R-precision."""
         labels = embedded.judge_labels

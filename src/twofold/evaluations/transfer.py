@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+from jaxtyping import Float
 
 from twofold.core import dist
 from twofold.core.errors import UsageError
@@ -65,6 +66,9 @@ class Transfer:
             logistic regression has all of them.
         store_size: Short side in pixels to which larger images are shrunk; None is 256. For encoders of
             larger views.
+        labels: Where the labels of each data set are, in the same order: ``auto``, ``folders`` or FILE.csv;
+            none is ``auto`` for all.
+        value_range: LOW:HIGH, black and white in images of more than 8 bits; None is their own.
     """
 
     shown: ClassVar[tuple[str, ...]] = ("score",)
@@ -74,17 +78,24 @@ class Transfer:
     finetune: bool = False
     images: int | None = 2000
     store_size: int | None = None
+    labels: tuple[str, ...] = ()
+    value_range: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses to judge on nothing.
 
         Raises:
-            UsageError: If no data set is named, or a number is too small.
+            UsageError: If no data set is named, a number is too small, or labels are not one a data set.
         """
         at_least(2, self, "images")
         at_least(1, self, "store_size")
         if not self.data:
             raise UsageError('transfer: say to which data, --transfer.data "[cifar10,photos.zip]"')
+        if self.labels and len(self.labels) != len(self.data):
+            raise UsageError(
+                f"transfer: labels of {len(self.labels)} data sets for {len(self.data)}: give them for each, "
+                "auto where it has its own"
+            )
 
     def __call__(self, embedded: Embedded) -> Iterator[Score]:
         """A figure of each data set by each arm."""
@@ -111,9 +122,15 @@ class Transfer:
     def _opened(self) -> list[tuple[Source, Voc | None]]:
         """Each data set, and what its images show where they show several classes."""
         found = []
-        for name in self.data:
+        for name, labels in zip(self.data, self.labels or ("auto",) * len(self.data), strict=True):
             with dist.one_before_the_others():
-                source = open_source(name, store_size=self.store_size, progress=is_first())
+                source = open_source(
+                    name,
+                    labels=labels,
+                    store_size=self.store_size,
+                    value_range=self.value_range,
+                    progress=is_first(),
+                )
             found.append((source, find_voc(name)))
         return found
 
@@ -165,7 +182,7 @@ def _usual(scores: list[Score], there: Embedded, arm: str) -> Score:
     measure = _measure(there.task, None)
     if measure == MEAN_RECALL:
         estimate = _mean([one for one in scores if one.metric.startswith("recall/")])
-        accuracy = replace(accuracy, per_image=None)
+        accuracy = replace(accuracy, per_image=_as_mean_recall(accuracy.per_image, there))
     protocol = {"to": data, "arm": arm, "measure": measure, **accuracy.protocol}
     return replace(
         accuracy,
@@ -176,6 +193,17 @@ def _usual(scores: list[Score], there: Embedded, arm: str) -> Score:
         high=estimate.high,
         protocol=protocol,
     )
+
+
+def _as_mean_recall(right: Float[np.ndarray, " m"] | None, there: Embedded) -> Float[np.ndarray, " m"] | None:
+    """Weighted so that each class that was judged counts the same, whatever images it has."""
+    if right is None:
+        return None
+    labels = there.judge_labels
+    images = labels.bincount()
+    weights = len(labels) / (images[labels] * int((images > 0).sum()))
+    weighted: np.ndarray = right * weights.double().cpu().numpy()
+    return weighted
 
 
 def _precision(there: Embedded, classes: SeveralClasses) -> Score:
