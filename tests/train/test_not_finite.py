@@ -11,7 +11,7 @@ from twofold.core.method import Method
 from twofold.nn.bank import Partition
 from twofold.train.engine import Engine
 from twofold.train.loop import Training, fit
-from twofold.train.not_finite import NotFinite, is_finite, not_finite
+from twofold.train.not_finite import NotFinite, all_finite, is_finite, not_finite
 from twofold.train.optim import OptimizerSpec
 from twofold.train.statistics import Statistics
 from twofold.train.stream import Stream
@@ -43,6 +43,15 @@ def told(method, batch, embedding) -> str:
 @pytest.fixture(scope="module")
 def method():
     return tiny.make_method("simclr")
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_one_loss_that_is_none_is_seen_and_read_as_often_as_asked(device):
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    for bad in (float("nan"), float("inf"), 1.0):
+        finite = all_finite(torch.tensor([2.0, bad], device=device))
+        assert finite() == finite() == (bad == 1)
 
 
 def test_step_and_images_are_named(method):

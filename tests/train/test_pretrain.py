@@ -548,6 +548,22 @@ def test_a_method_of_another_revision_is_told(folder, tmp_path, monkeypatch):
     assert RunFolder.open(run).spec["inexact"][0]["step"] == 5
 
 
+def test_settings_that_were_changed_by_hand_are_told_and_followed(folder, tmp_path):
+    with pytest.raises(Stopped):
+        begin(folder, tmp_path, Silent(stop_at=5), request())
+    (run,) = tmp_path.iterdir()
+    spec = json.loads((run / "spec.json").read_text())
+    spec["optimizer"]["lr"] = 0.001
+    (run / "spec.json").write_text(json.dumps(spec))
+    show = Silent()
+    source = open_source(str(folder), progress=False)
+    resume(RunFolder.open(run), source, Engine.start("fp32", threads=1), show)
+    told = "settings in spec.json were changed since the run began"
+    assert f"{told}: the resumed run is not bit-exact" in show.notes
+    assert RunFolder.open(run).spec["inexact"] == [{"step": 5, "because": [told]}]
+    assert max(line["lr"] for line in RunFolder.open(run).log() if line["step"] > 5) <= 0.001
+
+
 def test_skipped_files_may_have_names_that_are_no_text(folder, tmp_path):
     place = tmp_path / "images"
     shutil.copytree(folder, place)

@@ -13,7 +13,7 @@ from twofold.core import dist
 from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import Method
 from twofold.train.engine import Engine, random_state, set_random_state
-from twofold.train.not_finite import NotFinite, not_finite
+from twofold.train.not_finite import NotFinite, all_finite, not_finite
 from twofold.train.optim import OptimizerSpec, set_rates
 from twofold.train.statistics import Statistics
 from twofold.train.stream import Stream, with_each
@@ -118,9 +118,10 @@ def _one_step(training: Training, batch: Batch) -> tuple[Step, float]:
     with training.engine.autocast():
         step = method(_to(batch, training.engine.device), progress)
     losses = dist.gather(step.loss.detach()[None])
+    finite = all_finite(losses)
     step.loss.backward()
     dist.average_gradients(method.parameters())
-    if not torch.isfinite(losses).all():  # not before: a GPU would wait, with nothing to do, to be read
+    if not finite():  # not before: a GPU would wait, with nothing to do, to be read
         method.zero_grad()
         raise not_finite(method, training.stream.images, batch, step, progress)
     method.before_step(progress)

@@ -1,6 +1,9 @@
 """A loss that is no number: what was looked at, and what is likely to have caused it."""
 
+from collections.abc import Callable
+
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from twofold.core import dist
@@ -39,6 +42,26 @@ def not_finite(method: Method, images: Images, batch: Batch, step: Step, progres
     )
     failed = ~dist.gather(step.loss.detach()[None]).isfinite()
     return NotFinite(dist.told_by(int(failed.nonzero()[0]), found))
+
+
+def all_finite(losses: Float[Tensor, " processes"]) -> Callable[[], bool]:
+    """Asks whether all are; the answer is waited for when it is read.
+
+    A GPU sends it as soon as it has the losses: who reads it when gradients are under way waits for the
+    losses alone, and the GPU never for its next orders.
+    """
+    flag = torch.isfinite(losses).all()
+    if flag.device.type != "cuda":
+        return lambda: bool(flag)
+    there = torch.empty((), dtype=torch.bool, pin_memory=True).copy_(flag, non_blocking=True)
+    sent = torch.cuda.Event()
+    sent.record()
+
+    def read() -> bool:
+        sent.synchronize()
+        return bool(there)
+
+    return read
 
 
 def is_finite(method: Method) -> bool:

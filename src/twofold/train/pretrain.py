@@ -120,13 +120,19 @@ def resume(
                 "same, and probes take the labels that are there now"
             )
         training = _restored(folder, source, engine, show)
-        differ = [*differences(folder.spec, environment(engine)), *revised(run.method)]
+        differ = [*differences(folder.spec, environment(engine)), *revised(run.method), *_edited(folder, run)]
         for difference in differ:
             show.note(f"{difference}: the resumed run is not bit-exact")
         folder.mark_inexact(training.step, differ)
         folder.cut_log(training.step)
         with told_how_to_go_on(training, folder):
             train(training, folder, source, show, checkpoint_minutes=checkpoint_minutes, track=track)
+
+
+def _edited(folder: RunFolder, run: Run) -> list[str]:
+    """Whether its settings are still those by which it got its key."""
+    same = folder.spec.get("key") in (None, run.key)
+    return [] if same else ["settings in spec.json were changed since the run began"]
 
 
 def _learns_from(run: Run, source: Source) -> str:
