@@ -18,6 +18,7 @@ SECTIONS = (
     "evaluate",
     "transfer",
     "fine_tuning",
+    "distillation",
     "kill",
     "fuzz",
 )

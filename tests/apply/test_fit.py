@@ -102,7 +102,8 @@ def test_fine_tuning_trains_weights_and_keeps_batch_norm_statistics(place: Path)
         assert torch.equal(before[name], after[name]) == (
             "running" in name or "num_batches" in name or name in ("mean", "std")
         ), name
-    assert tuned.about.scores[0]["protocol"]["epochs"] == 1
+    protocol = tuned.about.scores[0]["protocol"]
+    assert protocol["epochs"] == 1 and protocol["rate"] == 1e-3
 
 
 @pytest.mark.usefixtures("few_steps")
@@ -113,7 +114,8 @@ def test_a_random_encoder_is_trained_from_scratch(place: Path, head: HeadKind) -
     state = tuned.encoder.state_dict()
     assert all(value.any() for name, value in state.items() if name.endswith("running_mean"))
     assert "strength" not in tuned.about.scores[0]["protocol"].get("found", {})
-    assert tuned.about.scores[0]["protocol"]["start"] == "random weights"
+    protocol = tuned.about.scores[0]["protocol"]
+    assert protocol["start"] == "random weights" and protocol["rate"] == 1e-2
     assert not tuned.head.get_submodule("0").get_buffer("mean").any()
 
 

@@ -17,7 +17,7 @@ from twofold.data.parts import Joined, Part
 from twofold.data.screen import Screen
 from twofold.evaluations import _scores
 from twofold.evaluations._arm import learns_from_scratch
-from twofold.evaluations._finetune import FROM_HEAD, OPTIMIZER, finetune
+from twofold.evaluations._finetune import FROM_HEAD, FROM_SCRATCH, OPTIMIZER, finetune
 from twofold.evaluations._head import fit_linear, fit_mlp, random_head
 from twofold.evaluations._look import Look
 from twofold.evaluations._subjects import Subject
@@ -26,6 +26,7 @@ from twofold.evaluations.linear import Linear
 from twofold.nn.class_network import HeadKind
 from twofold.nn.encoder import Encoder
 from twofold.train.engine import Engine
+from twofold.train.optim import OptimizerSpec
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,10 @@ def fit_classifier(
     if wish.finetune:
         tuned = fitting.features(trial, Part(images, np.arange(judged)))
         embedded = embedded._replace(fit=tuned[:fitted], judge=tuned[fitted:])
-    start = {"start": "random weights"} if from_scratch else {}
-    scores = _judged(embedded, head, wish.name, {**wish.protocol, **start, **embedded.protocol}, strength)
+    how: dict[str, Any] = {"rate": fitting.optimizer.lr} if wish.finetune else {}
+    if from_scratch:
+        how["start"] = "random weights"
+    scores = _judged(embedded, head, wish.name, {**wish.protocol, **how, **embedded.protocol}, strength)
     encoder, head = fitting.trained(images, h, strength)
     if wish.finetune:
         h = fitting.features(encoder, images)
@@ -136,6 +139,13 @@ class _Fitting:
     screen: Screen
     from_scratch: bool = False
 
+    @property
+    def optimizer(self) -> OptimizerSpec:
+        """What trains the encoder."""
+        if self.wish.optimizer == "lars":
+            return FROM_HEAD
+        return FROM_SCRATCH if self.from_scratch else OPTIMIZER
+
     def look(self, encoder: Encoder) -> Look:
         return Look(encoder, encoder.spec["size"], encoder.spec["channels"], self.engine, self.screen)
 
@@ -163,7 +173,7 @@ class _Fitting:
             engine=self.engine,
             screen=self.screen,
             from_scratch=self.from_scratch,
-            optimizer=FROM_HEAD if self.wish.optimizer == "lars" else OPTIMIZER,
+            optimizer=self.optimizer,
         )
 
     def _first_head(self, images: Images, h: Float[Tensor, "n d"], strength: float | None) -> nn.Module:

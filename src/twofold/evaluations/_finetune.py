@@ -1,6 +1,7 @@
 """Trains a whole classifier, encoder and head, on labelled images."""
 
 import copy
+from dataclasses import replace
 from typing import ClassVar
 
 from jaxtyping import Float, Int
@@ -24,7 +25,10 @@ from twofold.train.stream import Stream
 from twofold.views.maker import ViewMaker
 from twofold.views.ops.flips import Flip
 
-OPTIMIZER = OptimizerSpec(optimizer="adamw", lr=3e-4, weight_decay=0.01, warmup=0.1)
+OPTIMIZER = OptimizerSpec(optimizer="adamw", lr=1e-3, weight_decay=0.01, warmup=0.1)
+FROM_SCRATCH = replace(OPTIMIZER, lr=1e-2)
+"""Rates that were the best, or near it, for 20 to 2,000 images: see ``benchmarks/fine_tuning.py``."""
+
 BATCH = 64
 FROM_HEAD = OptimizerSpec(optimizer="lars", lr=0.005 * BATCH**0.5, weight_decay=0.0, warmup=0.0)
 """SimCLR v2's way from the middle of the head (arXiv:2006.10029, section 3); its batches are of 1024."""

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from twofold.core.evaluation import Score
 from twofold.core.recipe import Recipe
+from twofold.core.threads import one_thread
 from twofold.data.parts import Part
 from twofold.evaluations._features import features
 from twofold.evaluations._task import Task
 from twofold.evaluations.few_labels import FewLabels
 from twofold.methods.supervised import Supervised
 from twofold.nn.encoder import Encoder
-from twofold.train.engine import Engine, one_thread, seed_everything
+from twofold.train.engine import Engine, seed_everything
 from twofold.train.loop import Training, fit
 from twofold.train.optim import OptimizerSpec, make_optimizer
 from twofold.train.stream import Stream

@@ -13,7 +13,9 @@ from torch.nn import functional
 
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.evaluation import Score
+from twofold.core.threads import one_thread
 from twofold.evaluations._arm import Arm, learns_from_scratch
+from twofold.evaluations._finetune import FROM_SCRATCH, OPTIMIZER
 from twofold.evaluations._label_lists import Lists, draws, draws_of_share, keep_lists, read_lists
 from twofold.evaluations._logistic import LogisticRegression
 from twofold.evaluations._options import above_zero, at_least
@@ -22,13 +24,10 @@ from twofold.evaluations._standardise import standardised
 from twofold.evaluations._task import Embedded, Task, labels_of
 from twofold.metrics.intervals import over_repeats, standard_deviation, wilson
 from twofold.nn.encoder import Encoder
-from twofold.train.engine import one_thread
 
 Trainer: TypeAlias = Callable[[Int[np.ndarray, " labelled"]], Int[Tensor, " m"]]
 """Learns from some rows of ``task.fit`` and their labels; returns the classes of all of ``task.judge``."""
 
-_RATE = 1e-3
-_RATE_FROM_SCRATCH = 1e-2
 _PASSES = 30.0
 """Of fine-tuning, at least a hundred steps."""
 
@@ -104,7 +103,7 @@ class FewLabels:
     def _finetuned(self, embedded: Embedded, encoder: Encoder) -> Iterator[Score]:
         as_long = embedded.fit.shape[1]  # are standardised features, squared; those of the probe are 1
         arm = Arm(embedded, encoder, "linear", self.l2 * as_long)
-        rate = _RATE_FROM_SCRATCH if learns_from_scratch(embedded) else _RATE
+        rate = (FROM_SCRATCH if learns_from_scratch(embedded) else OPTIMIZER).lr
 
         def train(rows: Int[np.ndarray, " labelled"]) -> Int[Tensor, " m"]:
             return arm.predicted(arm.trained(rows, rate, _PASSES), embedded.task.judge)

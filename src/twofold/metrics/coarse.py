@@ -1,13 +1,15 @@
 """k nearest neighbours by coarse products of all, and fine ones of the candidates: as exact, in less time."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import torch
 from jaxtyping import BFloat16, Bool, Float, Int
 from torch import Tensor
 
-from twofold.metrics.largest import largest
+from twofold.core.threads import one_thread
+from twofold.metrics.largest import largest_halves
 
 _ROUNDING = 2.0**-8
 """Of a number to bfloat16, as a share of itself, at most."""
@@ -53,7 +55,7 @@ def nearest(
         queries: Of unit length, float32, on the CPU.
         bank: Float32, of any length.
         k: How many, at most ``n``.
-        at_once: Queries at once.
+        at_once: Queries at once, of each thread.
         block: Rows of the bank at once.
     """
     wanted = min(k + max(_SPARE, k // 2), len(bank))
@@ -64,15 +66,27 @@ def nearest(
     parts = queries.split(at_once)
     asked = [_of_queries(part - mean, some) for part, some in zip(parts, about.split(at_once), strict=True)]
     found = [_Candidates.none(len(part)) for part in parts]
-    kept = queries.new_empty(min(at_once, len(queries)) * min(block, len(bank)), dtype=torch.bfloat16)
-    for start in range(0, len(bank), block):
-        rows = _of_bank(bank[start : start + block], length[start : start + block], mean)
-        for number, part in enumerate(asked):
-            # fresh memory for every product would cost as much time as a third of the product
-            space = kept[: len(part) * len(rows)].view(-1, len(rows))
-            found[number] = found[number].or_better(torch.mm(part, rows.T, out=space), start, wanted)
-    cosines = [_cosines(part, bank, length, some.row) for part, some in zip(parts, found, strict=True)]
-    similarity, place = torch.cat(cosines).topk(k, dim=1)
+    room = at_once * min(block, len(bank))
+    kept: list[Tensor] = []  # fresh memory for each product would take a third of its time
+
+    def better(number: int) -> None:
+        space = kept.pop() if kept else queries.new_empty(room, dtype=torch.bfloat16)
+        part = asked[number]
+        with one_thread():
+            product = torch.mm(part, rows.T, out=space[: len(part) * len(rows)].view(-1, len(rows)))
+            found[number] = found[number].or_better(product, start, wanted)
+        kept.append(space)
+
+    def cosines(number: int) -> Tensor:
+        with one_thread():
+            return _cosines(parts[number], bank, length, found[number].row)
+
+    numbers = range(len(parts))
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for start in range(0, len(bank), block):
+            rows = _of_bank(bank[start : start + block], length[start : start + block], mean)
+            list(pool.map(better, numbers))
+        similarity, place = torch.cat([*pool.map(cosines, numbers)]).topk(k, dim=1)
     row = torch.cat([some.row for some in found]).gather(1, place)
     worst = torch.cat([some.product.amin(dim=1).float() for some in found])
     certain = similarity[:, -1] >= worst + _ROUNDING * worst.abs() + about + same
@@ -151,7 +165,7 @@ class _Candidates(NamedTuple):
 
     def or_better(self, product: BFloat16[Tensor, "q n"], start: int, wanted: int) -> "_Candidates":
         """These compete with the rows of the bank from ``start`` on."""
-        value, place = largest(product, min(wanted, product.shape[1]), in_order=False)
+        value, place = largest_halves(product, min(wanted, product.shape[1]))
         if not self.row.shape[1]:
             return _Candidates(value, place + start)
         value, row = torch.cat([self.product, value], dim=1), torch.cat([self.row, place + start], dim=1)

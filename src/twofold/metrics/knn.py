@@ -18,6 +18,9 @@ _QUERIES = 512
 _BANK = 65_536
 """Rows compared at once: their similarities take 128 MiB, however large the bank is."""
 
+_FEWEST = 64
+"""Queries at once of each of many threads, at least: they share the memory of two."""
+
 _FEW = 4096
 """Rows of a bank for which nothing is gained by candidates."""
 
@@ -40,7 +43,8 @@ def neighbours(queries: Float[Tensor, "q d"], bank: Float[Tensor, "n d"], k: int
     k, queries = min(k, len(bank)), functional.normalize(queries, dim=1)
     if not _coarse_pays(queries, bank, k):
         return _by_all(queries, bank, k)
-    similarity, row, certain = nearest(queries, bank, k, at_once=_QUERIES, block=_BANK)
+    at_once = max(_FEWEST, 2 * _QUERIES // torch.get_num_threads())
+    similarity, row, certain = nearest(queries, bank, k, at_once=at_once, block=_BANK)
     doubtful = (~certain).nonzero()[:, 0]
     if len(doubtful):
         found = _by_all(queries[doubtful], bank, k)

@@ -11,7 +11,6 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from twofold.core import dist
@@ -152,17 +151,6 @@ def repeat_exactly() -> None:
     torch.backends.cudnn.deterministic = True
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-
-
-def one_thread() -> AbstractContextManager[object]:
-    """Within it, operations of the calling thread use one core; other threads keep theirs.
-
-    ``torch.set_num_threads`` is for the start of a process only: it empties caches that other threads
-    may be using.
-    """
-    torch.get_num_threads()  # torch sets a thread's count at its first use
-    limits: AbstractContextManager[object] = threadpool_limits(1)
-    return limits
 
 
 def seed_everything(seed: int) -> None:

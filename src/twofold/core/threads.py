@@ -1,0 +1,17 @@
+"""Threads of one process: the only user of threadpoolctl."""
+
+from contextlib import AbstractContextManager
+
+import torch
+from threadpoolctl import threadpool_limits
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Within it, operations of the calling thread use one core; other threads keep theirs.
+
+    ``torch.set_num_threads`` is for the start of a process only: it empties caches that other threads
+    may be using.
+    """
+    torch.get_num_threads()  # torch sets a thread's count at its first use
+    limits: AbstractContextManager[object] = threadpool_limits(1)
+    return limits
