@@ -10,7 +10,15 @@ from PIL import Image
 from twofold.cli import main
 
 
-@pytest.mark.parametrize("spec", ["{", "[]", '{"steps": 1}'])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "{",
+        "[]",
+        '{"steps": 1}',
+        '{"method": {"name": "a"}, "data": {"name": "b"}, "epochs": "x", "steps": 0}',
+    ],
+)
 def test_a_damaged_run_does_not_hide_the_others(spec: str, tmp_path: Path, capsys) -> None:
     whole = {"method": {"name": "byol"}, "data": {"name": "cats"}, "epochs": 2.0, "steps": 9}
     for name, text in (("good", json.dumps(whole)), ("bad", spec)):

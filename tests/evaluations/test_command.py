@@ -219,7 +219,7 @@ def test_a_table_shows_any_figure_that_a_protocol_measures(run, capsys):
         assert main([*words, "--metric", metric]) == 0
         assert column in capsys.readouterr().out.splitlines()[0]
     assert main([*words, "--metric", "recall@5"]) == 2
-    assert "recall@1 or map or recall@2" in capsys.readouterr().err
+    assert "recall@1 or recall@2 or map or r_precision" in capsys.readouterr().err
 
 
 def test_what_was_selected_for_is_marked_and_told(run, capsys):
@@ -240,6 +240,7 @@ def test_how_many_random_networks_stand_behind_a_figure_is_told():
     tuned = [figure("finetune", 1), figure("few_labels", 1, arm="finetune")]
     told = "random:net: mean of 3 random networks; Fine-tuned, Few labels (finetune): of the first alone"
     assert footer([*three, *tuned], [])[-1] == told
+    assert footer(tuned, [])[-1] == "random:net: of the first random network alone"
 
 
 def test_pictures_and_tables_are_kept_told_and_shown_in_the_report(run, postcard, capsys):

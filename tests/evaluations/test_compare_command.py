@@ -59,6 +59,15 @@ def test_seeds_are_one_side(tmp_path, photos, make_run, capsys):
     assert "against what has no seeds, the interval covers other seeds" in capsys.readouterr().out
 
 
+def test_what_is_compared_may_be_another_figure_of_a_protocol(runs, capsys):
+    words = ["compare", *runs, "--evaluations", "retrieval", "--retrieval.ranks", "[5]"]
+    assert main([*words, "--metric", "recall@5"]) == 0
+    said = capsys.readouterr().out
+    assert "Retrieval, recall@5" in said and said.count("1 - 2") == 1
+    assert main([*words, "--metric", "recall@1"]) == 2
+    assert "recall@5 or map" in capsys.readouterr().err
+
+
 def test_few_labels_are_compared_on_the_same_draws(photos, capsys):
     words = ["compare", "pixels", "random:resnet18_w4", "--data", str(photos)]
     asked = ["--evaluations", "few_labels", "--few-labels.draws", "2", "--few-labels.shares=[]"]
@@ -77,7 +86,7 @@ def test_columns_that_are_left_out_are_named():
         )
 
     scores = [one for name in "ab" for one in (figure(name, "cats", np.ones(4)), figure(name, "pets"))]
-    told, notes = _comparable(scores)
+    told, notes = _comparable(scores, None)
     assert {score.protocol["to"] for score in told} == {"cats"}
     assert notes == ["Transfer, to pets: not compared, for want of a figure of each image"]
 

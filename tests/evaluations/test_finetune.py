@@ -281,6 +281,19 @@ def test_no_class_is_left_out_of_fewer_images() -> None:
             list(protocol(given))
 
 
+def test_no_class_is_left_out_where_some_images_are_there_to_select_on() -> None:
+    given = embedded("a run")
+    count = len(given.task.fit)
+    given.task.fit.labels = np.arange(count) % 13
+    validation = np.arange(count) >= count - 13
+    task = dataclasses.replace(given.task, validation=validation)
+    rows = _rows(task, 14)
+    assert {*given.task.fit.labels[rows[~validation[rows]]]} == {*range(13)}
+    assert validation[rows].sum() == 1
+    with pytest.raises(TwofoldError, match="13 images cannot show 13 classes, and select by one"):
+        list(Finetune(images=13)(given._replace(task=task)))
+
+
 def test_one_image_is_too_few(few_steps) -> None:
     encoder = make_encoder()
     head = random_head("linear", encoder.width, 2, seed=0)

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -116,6 +117,22 @@ def test_it_is_told_of_a_checkpoint_too(source, tmp_path, make_run, engine):
     weights = str(run / "encoder.safetensors")
     (note,) = judge([weights], data, make_task(data), PROTOCOLS[:1], engine=engine).notes
     assert note.startswith("run/encoder.safetensors has learned from the labels")
+
+
+@pytest.mark.parametrize("finetuned", [True, False])
+def test_it_is_told_of_the_encoder_of_a_classifier_that_was_fine_tuned(
+    finetuned, data, tmp_path, make_run, engine
+):
+    """It has learned from all labels that it was given, those of test among them."""
+    run = make_run(tmp_path / "run", "")
+    classifier = tmp_path / "classifier"
+    classifier.mkdir()
+    (run / "encoder.safetensors").rename(classifier / "encoder.safetensors")
+    (classifier / "classifier.json").write_text(json.dumps({"finetuned": finetuned}))
+    notes = judge(
+        [str(classifier / "encoder.safetensors")], data, make_task(data), PROTOCOLS[:1], engine=engine
+    ).notes
+    assert any("classifier that was fine-tuned on all labelled images" in note for note in notes) is finetuned
 
 
 @pytest.mark.parametrize("fingerprint", ["f1", "f2"])

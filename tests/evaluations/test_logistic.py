@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression as SlowRegression
 from twofold.core.errors import TwofoldError
 from twofold.evaluations._lbfgs import minimise
 from twofold.evaluations._logistic import LogisticRegression
+from twofold.evaluations._skinny import Rows
 
 
 def problem(count, width, classes, seed=0):
@@ -141,3 +142,14 @@ def test_a_strong_penalty_is_fitted_as_well_as_a_weak_one(strength):
     residual = torch.nn.functional.one_hot(labels, 3) - 1 / 3
     one_step = residual.T @ features / len(features) / strength
     assert (found.weight - one_step).norm() < 0.1 * one_step.norm()
+
+
+@pytest.mark.parametrize("amx", [False, True])
+@pytest.mark.parametrize("count", [1, 1023, 1024, 3000])
+def test_products_of_many_rows_are_the_usual_ones(count, amx, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    random = torch.Generator().manual_seed(0)
+    rows, few = torch.randn(count, 7, generator=random), torch.randn(3, 7, generator=random)
+    weights = torch.randn(3, count, generator=random)
+    torch.testing.assert_close(Rows(rows).times(few), few @ rows.T)
+    torch.testing.assert_close(Rows(rows).weighted(weights), weights @ rows, atol=1e-4, rtol=1e-4)

@@ -126,3 +126,9 @@ def test_figures_of_images_are_in_no_file():
     told = dataclasses.replace(score("a", 0.5, [1, 0])).to_json()
     assert "per_image" not in told
     assert Score(**told) == score("a", 0.5, [1, 0])
+
+
+@pytest.mark.parametrize(("protocol", "seeded"), [({}, False), ({"start": "trained weights"}, True)])
+def test_public_weights_that_are_trained_further_might_have_had_another_seed(protocol, seeded):
+    (found,) = sides([score("timm:resnet18", 0.5, [1.0, 0.0], **protocol)], {})
+    assert found.seeded is seeded

@@ -34,6 +34,13 @@ def test_the_papers_sizes_are_the_defaults() -> None:
     assert [view.crop.scale for view in method.views.expanded] == [(0.2, 1.0)] * 2
 
 
+def test_of_a_transformer_all_is_decayed_and_of_others_no_bias_and_no_norm() -> None:
+    (everything,) = make_vit().param_groups()
+    assert any(p.ndim == 1 for p in everything["params"]) and "weight_decay_scale" not in everything
+    matrices, vectors = make().param_groups()
+    assert all(p.ndim > 1 for p in matrices["params"]) and vectors["weight_decay_scale"] == 0
+
+
 def test_heads_of_transformers_are_deeper() -> None:
     method = make_vit()
     layer = [64, "BatchNorm1d", "ReLU"]

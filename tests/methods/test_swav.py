@@ -8,6 +8,7 @@ from twofold.core.batch import Progress
 from twofold.core.errors import UsageError
 from twofold.core.method import Method
 from twofold.methods import swav
+from twofold.methods.swav import SwAV
 from twofold.nn.multicrop import embed_views
 
 
@@ -123,3 +124,11 @@ def test_a_queue_that_is_too_short_is_told_at_once_and_not_when_it_fills() -> No
     method = make(queue=2, queue_epoch=15)
     with pytest.raises(UsageError, match="a queue of 2 cannot take"):
         method(tiny.make_batch(method), Progress(0, 10, 0, 10))
+
+
+def test_few_images_have_a_shorter_queue_and_move_prototypes_sooner() -> None:
+    usual = {"frozen_steps": 5005, "queue": 3840}
+    assert SwAV.fit_to(usual, 1_281_167, 256) == usual
+    assert SwAV.fit_to(usual, 2000, 128) == {"frozen_steps": 32, "queue": 2000}
+    assert SwAV.fit_to(usual, 1_281_167, 4096)["queue"] == 4096  # those of a step find room
+    assert SwAV.fit_to({**usual, "queue": 0}, 2000, 128)["queue"] == 0

@@ -186,3 +186,13 @@ def test_holm_keeps_the_order_and_lies_between_one_test_and_bonferroni(found):
     both = list(zip(found, adjusted, strict=True))
     assert all(p <= q <= min(1, len(found) * p) + 1e-12 for p, q in both)
     assert all(q <= s for (p, q), (r, s) in itertools.permutations(both, 2) if p < r)
+
+
+def test_where_one_image_weighs_much_little_is_known_of_a_difference_of_none():
+    """One image of a rare class, among 99 of another: right or wrong, it moves the mean of both by a half."""
+    weights = np.where(np.arange(100) < 99, 100 / (99 * 2), 100 / 2)
+    even = paired_difference(np.ones(100), np.ones(100))
+    uneven = paired_difference(weights, weights)
+    assert weights.mean() == pytest.approx(1)
+    assert even.value == uneven.value == 0
+    assert even.high < 0.04 and uneven.high > 0.5

@@ -121,3 +121,20 @@ def test_a_short_entry_tells_columns_apart_rather_than_a_long_one():
     usual = {"strengths": [1.0, 0.1, 0.01, 0.001], "selected": "L2 strength, on a held-out fifth"}
     scores = [score("run", evaluation="linear", **usual), score("run", evaluation="linear", family="moco")]
     assert [c.title for c in grid(scores).columns] == ["Linear probe", "Linear probe, family=moco"]
+
+
+def test_only_what_tells_columns_apart_is_spelt_out_so_that_all_subjects_share_them():
+    """A probe of random networks is the mean of several, that of a run is not: it is one way of judging."""
+
+    def few(subject, **several):
+        arms = [{"arm": "probe", **several}, {"arm": "finetune", "networks": 1, "draws": 3}]
+        labels = [{"per_class": 1}, {"share": 0.1}]
+        return [
+            score(subject, evaluation="few_labels", **{**how, "draws": how.get("draws", 20), **much})
+            for much in labels
+            for how in arms
+        ]
+
+    table = grid([*few("random:net", networks=3), *few("run")])
+    assert len(table.columns) == 4
+    assert all(all(row.scores) for row in table.rows)

@@ -171,6 +171,34 @@ def test_a_few_bytes_that_stand_for_more_than_memory_are_refused(bomb, tmp_path)
         load_checkpoint(path)
 
 
+def test_what_would_take_for_ever_to_be_a_key_is_refused_before_it_is_made(tmp_path, monkeypatch):
+    """Sixty times a tuple of the same tuple twice: its hash takes 2 to the 60th steps, which nothing ends."""
+    put, get, two = b"q\x01", b"h\x01", b"\x86"
+    folded = b"\x80\x02}" + b"K\x00\x85" + 60 * (put + get + two) + b"K\x01s."
+    path = tmp_path / "last.ckpt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("last/data.pkl", folded)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was made"))
+    with pytest.raises(TwofoldError, match=r"last\.ckpt is not a readable checkpoint"):
+        load_checkpoint(path)
+
+
+def test_a_state_that_is_none_and_a_file_of_another_kind_are_refused(tmp_path):
+    torch.save({"state": [1, 2], "digest": ""}, tmp_path / "list.ckpt")
+    torch.save({"state": {}, "digest": ""}, tmp_path / "old.ckpt", _use_new_zipfile_serialization=False)
+    for name in ("list", "old"):
+        with pytest.raises(TwofoldError, match=rf"{name}\.ckpt is not a readable checkpoint"):
+            load_checkpoint(tmp_path / f"{name}.ckpt")
+
+
+def test_many_names_of_one_tensor_are_refused(tmp_path):
+    """A file that holds it once would be read through as often."""
+    one = torch.zeros(1000)
+    torch.save({"state": {str(n): one for n in range(2000)}, "digest": ""}, tmp_path / "names.ckpt")
+    with pytest.raises(TwofoldError, match=r"names\.ckpt is not a readable checkpoint"):
+        load_checkpoint(tmp_path / "names.ckpt")
+
+
 def test_a_packed_checkpoint_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     keep_checkpoint(tmp_path, {"zeros": torch.zeros(1_000_000)})
     plain, packed = tmp_path / "last.ckpt", tmp_path / "packed.ckpt"

@@ -89,12 +89,13 @@ def test_the_papers_warm_up_is_so_many_epochs_in_longer_trainings_too(
 
 def test_a_machine_gets_the_preset_of_the_nearest_batch(source: Source) -> None:
     """SwAV's recipe for batches of 4096 freezes prototypes for too short and has no queue in small ones."""
-    large = Defaults("resnet50", 224, 224, 256, "imagenet", None, 200.0)
-    assert _preset(SwAV, "swav", None, large) == "imagenet_256"
-    assert _preset(SwAV, "swav", None, replace(large, batch_size=2048)) == "imagenet"
-    assert _preset(SwAV, "swav", "imagenet", large) == "imagenet"
-    assert _preset(BYOL, "byol", None, large) == "imagenet"
-    assert _preset(SwAV, "swav", None, replace(large, preset="small")) == "small"
+    gpu = Defaults("resnet50", 224, 224, 256, "imagenet", None, 200.0)
+    swav = Request("swav")
+    assert _preset(SwAV, swav, gpu) == "imagenet_256"
+    assert _preset(SwAV, replace(swav, batch_size=2048), gpu) == "imagenet"
+    assert _preset(SwAV, replace(swav, preset="imagenet"), gpu) == "imagenet"
+    assert _preset(BYOL, Request("byol"), gpu) == "imagenet"
+    assert _preset(SwAV, swav, replace(gpu, preset="small")) == "small"
 
 
 def test_only_the_small_preset_shrinks_the_views(source: Source, tmp_path: Path) -> None:

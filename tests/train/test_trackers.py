@@ -12,7 +12,7 @@ import pytest
 
 from twofold.core.errors import UsageError
 from twofold.core.run import RunFolder
-from twofold.train.trackers import Mlflow, Wandb, open_tracker, require
+from twofold.train.trackers import Forgiving, Mlflow, Wandb, open_tracker, require
 
 
 @pytest.fixture
@@ -38,12 +38,27 @@ def test_a_folder_of_a_packages_name_is_not_the_package(tmp_path, monkeypatch):
         require("wandb")
 
 
+def test_of_a_run_that_begins_anew_tensorboard_forgets_all(folder):
+    """Killed before its second checkpoint, it goes on from step 0; read as TensorBoard itself reads."""
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.plugin_event_accumulator import EventAccumulator
+
+    for loss in (4.5, 4.25):
+        tracker = open_tracker("tensorboard", folder, 0, print)
+        for step in (1, 2, 3) if loss == 4.5 else (1,):
+            tracker.log(step, {"loss": loss})
+        tracker.close(None)
+    read = EventAccumulator(str(folder.path))
+    read.Reload()
+    assert [(event.step, event.tensor_proto.float_val[0]) for event in read.Tensors("loss")] == [(1, 4.25)]
+
+
 def test_tensorboard_reads_what_was_written_also_by_a_resumed_run(folder):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     for done, loss in ((0, 4.5), (1, 4.25)):
-        tracker = open_tracker("tensorboard", folder, done)
+        tracker = open_tracker("tensorboard", folder, done, print)
         tracker.log(done + 1, {"loss": loss, "std": 0.5})
         tracker.log(done + 2, {"std": 0.25})  # thrown away with the first of the two
         tracker.alarm(done + 1, "collapse", "every image gets the same")
@@ -60,7 +75,7 @@ def test_wandb_writes_offline(folder, monkeypatch):
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    tracker = open_tracker("wandb", folder, 0)
+    tracker = open_tracker("wandb", folder, 0, print)
     tracker.log(1, {"loss": 4.5})
     tracker.alarm(1, "collapse", "every image gets the same")
     tracker.close(None)
@@ -81,7 +96,7 @@ def test_mlflow_goes_on_in_the_same_run(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "tracked").as_uri())
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     for done, loss in ((0, 4.5), (1, 4.25)):
-        tracker = open_tracker("mlflow", folder, done)
+        tracker = open_tracker("mlflow", folder, done, print)
         tracker.log(done + 1, {"loss": loss})
         tracker.alarm(done + 1, "collapse", "every image gets the same")
         tracker.close(None)
@@ -101,6 +116,19 @@ def test_mlflow_that_cannot_write_is_told_before_anything_begins(tmp_path, monke
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "false")
     with pytest.raises(UsageError, match=r"^--track mlflow cannot write to file:.*: name a server"):
         require("mlflow")
+
+
+def test_a_tracker_that_fails_ends_nothing_and_is_told_of_once():
+    def fails(*_):
+        raise ConnectionError("no answer\nafter three times")
+
+    notes = []
+    broken = SimpleNamespace(log=fails, alarm=fails, close=fails)
+    tracker = Forgiving(broken, "mlflow", notes.append)
+    tracker.log(1, {"loss": 4.5})
+    tracker.alarm(1, "collapse", "every image gets the same")
+    tracker.close(None)
+    assert notes == ["! mlflow takes no more figures (no answer): log.jsonl goes on to have them all"]
 
 
 @pytest.mark.parametrize(

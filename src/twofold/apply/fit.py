@@ -93,7 +93,7 @@ def fit_classifier(
     fitting = _Fitting(_encoder(subject, engine), source, wish, engine, screen)
     h = fitting.features(fitting.encoder, images)
     look = fitting.look(fitting.encoder)
-    protocol = {**task.protocol, **subject.protocol}
+    protocol = {**task.protocol, **subject.protocol, "precision": engine.precision}
     embedded = Embedded(subject.name, task, h[:fitted], h[fitted:judged], protocol, look)
     from_scratch = wish.finetune and learns_from_scratch(embedded)
     fitting = replace(fitting, from_scratch=from_scratch)

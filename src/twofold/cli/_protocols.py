@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from twofold.core.errors import UsageError
+from twofold.core.errors import UsageError, nearest
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -73,3 +73,16 @@ def _refuse_others(words: Sequence[str], names: Sequence[str]) -> None:
         name = of[1].replace("-", "_") if of else ""
         if name not in names and name in registry.names("evaluations"):
             raise UsageError(f"{word}: {name} is not asked for; say --evaluations {','.join([*names, name])}")
+
+
+def check_metric(metric: str | None, evaluations: Sequence["Evaluation"]) -> None:
+    """Whether any of the protocols measures it, before hours are spent.
+
+    Raises:
+        UsageError: If none does.
+    """
+    from twofold.core.evaluation import measured_metrics
+
+    known = dict.fromkeys(metric for each in evaluations for metric in measured_metrics(each))
+    if metric is not None and metric not in known:
+        raise UsageError(f"--metric {metric}: it is {' or '.join(known)}{nearest(metric, known)}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from twofold.cli._devices import add_devices, on_devices
 from twofold.cli._judged import add_judged, judgement_of
-from twofold.cli._protocols import add_protocols, protocols
+from twofold.cli._protocols import add_protocols, check_metric, protocols
 from twofold.cli._table import plain_console, print_scores
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.core.processes import is_first
@@ -34,6 +34,7 @@ def parser(words: Sequence[str]) -> "ArgumentParser":
         metavar="POINTS",
         help="a difference that would not matter, in percentage points",
     )
+    parser.add_argument("--metric", type=str, help="of the protocols that have it: recall@5 ...")
     add_devices(parser)
     add_protocols(parser, words)
     return parser
@@ -50,18 +51,20 @@ def run(args: "Namespace") -> int:
         raise UsageError("name two subjects at least: there is nothing to compare one with")
     if args.margin is not None and not 0 < args.margin < 100:
         raise UsageError(f"--margin {args.margin:g}: it is a number of percentage points, above 0")
-    judgement = judgement_of(args, protocols(args), beside_floors=False)
+    evaluations = protocols(args)
+    check_metric(args.metric, evaluations)
+    judgement = judgement_of(args, evaluations, beside_floors=False)
     if is_first():
-        _print(judgement, None if args.margin is None else args.margin / 100)
+        _print(judgement, None if args.margin is None else args.margin / 100, args.metric)
     return 0
 
 
-def _print(judgement: "Judgement", margin: float | None) -> None:
+def _print(judgement: "Judgement", margin: float | None, metric: str | None) -> None:
     from twofold.cli.evaluate import footer
     from twofold.evaluations._pairs import pairs
     from twofold.evaluations._seeds import notes, over_seeds
 
-    scores, lacking = _comparable(judgement.scores)
+    scores, lacking = _comparable(judgement.scores, metric)
     shown = [*scores, *over_seeds(scores, judgement.runs)]
     ways = _ways(scores, judgement)
     names = list(dict.fromkeys(side.name for sides in ways.values() for side in sides))
@@ -79,12 +82,12 @@ def _print(judgement: "Judgement", margin: float | None) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _comparable(scores: Sequence["Score"]) -> tuple[list["Score"], list[str]]:
+def _comparable(scores: Sequence["Score"], metric: str | None) -> tuple[list["Score"], list[str]]:
     """The figures that are known of every image; which columns have none, and what has to be known."""
     from twofold.report.grid import grid
     from twofold.report.shown import shown
 
-    figures = shown(scores)
+    figures = shown(scores, metric)
     told = [score for score in figures if score.per_image is not None]
     without = "; ".join(c.title for c in grid([s for s in figures if s.per_image is None]).columns)
     lacking = [f"{without}: not compared, for want of a figure of each image"] if without else []

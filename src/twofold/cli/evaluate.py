@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from twofold.cli._devices import add_devices, on_devices
 from twofold.cli._judged import add_judged, judgement_of
-from twofold.cli._protocols import add_protocols, protocols
+from twofold.cli._protocols import add_protocols, check_metric, protocols
 from twofold.cli._table import plain_console, print_scores
-from twofold.core.errors import UsageError, nearest
+from twofold.core.errors import UsageError
 from twofold.core.processes import is_first
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-    from twofold.core.evaluation import Evaluation, Score
+    from twofold.core.evaluation import Score
     from twofold.evaluations._judge import Judgement
 
 SUMMARY = "judge encoders by k-NN, linear probes and more, beside raw pixels and random weights"
@@ -43,7 +43,7 @@ def parser(words: Sequence[str]) -> "ArgumentParser":
 def run(args: "Namespace") -> int:
     """Prints the table; adds what came out to the runs' folders as soon as a subject is done with."""
     evaluations = protocols(args)
-    _check_metric(args.metric, evaluations)
+    check_metric(args.metric, evaluations)
     if args.out and Path(args.out).exists() and not Path(args.out).is_dir():
         raise UsageError(f"--out {args.out}: it is a file; name a folder")
 
@@ -56,15 +56,6 @@ def run(args: "Namespace") -> int:
         _print(judgement, args)
         _tell_kept(judgement, args.out)
     return 0
-
-
-def _check_metric(metric: str | None, evaluations: Sequence["Evaluation"]) -> None:
-    """Before hours are spent."""
-    from twofold.core.evaluation import measured_metrics
-
-    known = dict.fromkeys(metric for each in evaluations for metric in measured_metrics(each))
-    if metric is not None and metric not in known:
-        raise UsageError(f"--metric {metric}: it is {' or '.join(known)}{nearest(metric, known)}")
 
 
 def _keep(judgement: "Judgement", out: str | None) -> None:
@@ -154,7 +145,10 @@ def _networks(scores: Sequence["Score"]) -> list[str]:
         several = max(count_of.values())
         single = [way for way, count in count_of.items() if count < several]
         but = f"; {', '.join(single)}: of the first alone" if single else ""
-        told += [f"{subject}: mean of {several} random networks{but}"] if several > 1 else []
+        if several > 1:
+            told.append(f"{subject}: mean of {several} random networks{but}")
+        elif subject.startswith("random:"):
+            told.append(f"{subject}: of the first random network alone")
     return told
 
 

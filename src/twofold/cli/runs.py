@@ -49,7 +49,7 @@ def _row_or_damage(folder: "RunFolder") -> tuple[str, ...]:
 
     try:
         return _row(folder)
-    except (TwofoldError, KeyError, TypeError):
+    except (TwofoldError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
         return folder.path.name, "-", "-", "-", "damaged", "-", "-"
 
 

@@ -3,7 +3,7 @@
 A protocol is one file in ``evaluations/``: a frozen dataclass, called with an ``Embedded``. It may declare
 
 - ``shown``: the metrics that a table shows, by default ``accuracy``;
-- ``measured``: those that a table can show instead, besides;
+- ``measured``: all that a table can show, by default what is shown, and beside accuracy ``macro_f1``;
 - ``needs_labels``: False where it judges unlabelled images, too.
 """
 
@@ -31,10 +31,11 @@ def shown_metrics(evaluation: Any) -> tuple[str, ...]:
 
 
 def measured_metrics(evaluation: Any) -> tuple[str, ...]:
-    """All metrics of a protocol that a table can show; beside an accuracy there is ``macro_f1``."""
+    """All metrics of a protocol that a table can show."""
     shown = shown_metrics(evaluation)
-    usual = ("macro_f1",) if shown == ("accuracy",) else ()
-    return tuple(dict.fromkeys([*shown, *getattr(evaluation, "measured", usual)]))
+    usual = ("accuracy", "macro_f1") if shown == ("accuracy",) else shown
+    found: tuple[str, ...] = getattr(evaluation, "measured", usual)
+    return found
 
 
 def needs_labels(evaluation: Any) -> bool:

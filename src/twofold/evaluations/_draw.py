@@ -9,16 +9,24 @@ from twofold.core.errors import TwofoldError
 from twofold.evaluations._options import called
 
 
-def check_shows_each(protocol: Any, images: int | None, labels: Int[np.ndarray, " n"]) -> None:
+def check_shows_each(
+    protocol: Any, images: int | None, labels: Int[np.ndarray, " n"], *, beside: int = 0
+) -> None:
     """Refuses to fit on fewer images than there are classes; None is all of them.
+
+    Args:
+        protocol: Which is named.
+        images: How many it takes.
+        labels: Of all.
+        beside: Images that it needs besides one of each class.
 
     Raises:
         TwofoldError: If there are more classes.
     """
-    if images is not None and images < (classes := len(np.unique(labels))):
-        raise TwofoldError(
-            f"{called(protocol)}: {images} images cannot show {classes} classes: let it have more images"
-        )
+    if images is not None and images < (classes := len(np.unique(labels))) + beside:
+        select = ", and select by one" * bool(beside)
+        shown = f"{images} images cannot show {classes} classes{select}"
+        raise TwofoldError(f"{called(protocol)}: {shown}: let it have more images")
 
 
 def in_random_order(

@@ -68,6 +68,7 @@ class FromScratch:
             "optimizer": asdict(self.optimizer),
             "views": f"{self.recipe.name}, {self.view_size}x{self.view_size} pixels",
             "view": f"{self.encoder['size']}x{self.encoder['size']} pixels",
+            "precision": engine.precision,
         }
         name = f"supervised:{self.encoder['name']}"
         return list(

@@ -18,6 +18,7 @@ from torch.nn import functional
 from twofold.core.errors import TwofoldError
 from twofold.core.precision import full_precision
 from twofold.evaluations._lbfgs import minimise
+from twofold.evaluations._skinny import Rows
 
 _CURVATURE = 0.1
 """Typical variance of a predicted probability; any rough value will do."""
@@ -61,7 +62,7 @@ class LogisticRegression:
             self._basis, coordinates = torch.linalg.qr(features.T)
             features = coordinates.T.contiguous()
         some = features[:: max(1, rows // _MOMENT_ROWS)]
-        self._features = features
+        self._rows = Rows(features)
         self._targets = functional.one_hot(labels, classes).T.to(features.dtype)
         self._hessian = some.T @ some * (_CURVATURE / len(some))
 
@@ -100,7 +101,7 @@ class LogisticRegression:
         def objective(point: Float[Tensor, " p"]) -> tuple[float, Float[Tensor, " p"]]:
             at = classifier(point)
             loss, error = self._cross_entropy(at)
-            slope = error @ self._features + l2 * at.weight
+            slope = self._rows.weighted(error) + l2 * at.weight
             slope = torch.linalg.solve_triangular(factor.T, slope, upper=True, left=False)
             value = loss + l2 / 2 * at.weight.square().sum().item()
             return value, torch.cat([slope.flatten(), error.sum(1) / root])
@@ -131,8 +132,8 @@ class LogisticRegression:
 
         Classes are rows here: matrix products with few columns are ten times slower than with few rows.
         """
-        logits = torch.addmm(at.bias[:, None], at.weight, self._features.T)
+        logits = self._rows.times(at.weight).add_(at.bias[:, None])
         log_probability = logits.log_softmax(0)
         loss = -(self._targets * log_probability).sum(0).double().mean().item()
-        error = log_probability.exp_().sub_(self._targets).div_(len(self._features))
+        error = log_probability.exp_().sub_(self._targets).div_(self._targets.shape[1])
         return loss, error

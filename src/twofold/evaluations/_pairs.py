@@ -17,6 +17,8 @@ from twofold.metrics.intervals import Estimate
 SIGNIFICANT = 0.05
 _ENOUGH_SEEDS = 3
 _PUBLIC = ("timm:", "torchvision:")
+_TRAINED = "start"
+"""Entry of a protocol that trains the network itself: where it starts."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Side:
         name: Of the subject or the setting.
         values: The figure of each seed, or of each random network.
         per_image: Its mean over them, of each image.
-        seeded: Whether another seed might have given another figure; public weights and raw pixels have none.
+        seeded: Whether another seed might have given another figure; public weights and raw pixels have none,
+            unless the protocol trains them.
     """
 
     name: str
@@ -118,9 +121,11 @@ def pairs(ways: Sequence[Sequence[Side]]) -> list[list[Pair]]:
 def _side(name: str, same: Sequence[Score]) -> Side:
     per_image = mean_per_image(same)
     assert per_image is not None
-    several = same[0].protocol.get("networks", 1) > 1
-    values = same[0].protocol[FOUND]["values"] if several else [one.value for one in same]
-    return Side(name, tuple(values), per_image, name != "pixels" and not name.startswith(_PUBLIC))
+    protocol = same[0].protocol
+    several = protocol.get("networks", 1) > 1
+    values = protocol[FOUND]["values"] if several else [one.value for one in same]
+    given = name == "pixels" or name.startswith(_PUBLIC)
+    return Side(name, tuple(values), per_image, seeded=_TRAINED in protocol or not given)
 
 
 def _pair(one: Side, other: Side) -> Pair:

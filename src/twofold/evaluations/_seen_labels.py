@@ -1,5 +1,6 @@
 """Whether a run has learned from the labels of the very images that judge it."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from twofold.core.errors import TwofoldError
 from twofold.core.run import Run, RunFolder
 from twofold.evaluations._subjects import Subject
 from twofold.evaluations._task import Task
+from twofold.nn.class_network import ABOUT
 
 
 def seen_labels(text: str, subject: Subject, task: Task) -> list[str]:
@@ -22,6 +24,11 @@ def seen_labels(text: str, subject: Subject, task: Task) -> list[str]:
         task: What it is judged on.
     """
     file = Path(text)
+    if task.classes and _was_fine_tuned(file.parent):
+        return [
+            f"{subject.name} is of a classifier that was fine-tuned on all labelled images it was given: if "
+            "the judged ones are among them, this is no test; its own scores are in classifier.json"
+        ]
     line = list(_line(subject.run or (file.parent if file.is_file() else None)))
     apart = "judge it on a labelled split (test, val) that it has not learned from"
     fitted = [run for run in line if _learns_from_labels(run)]
@@ -37,6 +44,14 @@ def seen_labels(text: str, subject: Subject, task: Task) -> list[str]:
             f"if so, {apart}"
         ]
     return []
+
+
+def _was_fine_tuned(folder: Path) -> bool:
+    """Whether it is the folder of a classifier whose encoder was trained with it."""
+    try:
+        return bool(json.loads((folder / ABOUT).read_text(encoding="utf-8"))["finetuned"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _line(folder: Path | None) -> Iterator[Run]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ class FewLabels:
             images, one a line. Each list is a draw. Those of one folder are averaged: the folder itself, and
             each folder in it. The whole network is trained on all of them, or on none.
     """
+
+    measured: ClassVar[tuple[str, ...]] = ("accuracy",)
 
     per_class: tuple[int, ...] = (1, 10)
     shares: tuple[float, ...] = (0.01, 0.1)

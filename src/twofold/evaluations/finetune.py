@@ -69,7 +69,7 @@ class Finetune:
         encoder, task = embedded.look.encoder, embedded.task
         if encoder is None or embedded.network > 0:
             return
-        check_shows_each(self, self.images, labels_of(task.fit))
+        check_shows_each(self, self.images, labels_of(task.fit), beside=task.validation is not None)
         rows = _rows(task, self.images)
         from_scratch = learns_from_scratch(embedded)
         fitted = self.head == "linear" and not from_scratch
@@ -117,14 +117,16 @@ class Finetune:
 def _rows(task: Task, most: int | None) -> Int[np.ndarray, " n"]:
     """At most so many of the images to fit on, in random order, one of each class before the others.
 
-    Where some are there to select on, four fifths are of the others, unless one side has fewer.
+    Where some are there to select on, four fifths are of the others, unless one side has fewer, or there are
+    more classes.
     """
     labels, validation = labels_of(task.fit), task.validation
     rows = in_random_order(labels, task.seed, None if validation is None else ~validation)
     if most is None or len(rows) <= most or validation is None:
         return rows[:most]
     held = validation[rows]
-    learned = np.flatnonzero(~held)[: max(most - held.sum(), most * 4 // 5)]
+    classes = len(np.unique(labels[~validation]))  # the first rows are one of each
+    learned = np.flatnonzero(~held)[: max(most - held.sum(), most * 4 // 5, classes)]
     places = np.sort(np.concatenate([learned, np.flatnonzero(held)[: most - len(learned)]]))
     some: np.ndarray = rows[places]
     return some

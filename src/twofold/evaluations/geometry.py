@@ -52,7 +52,7 @@ class Geometry:
     """
 
     shown: ClassVar[tuple[str, ...]] = ("alignment", "uniformity", "rank", "i_nce")
-    measured: ClassVar[tuple[str, ...]] = ("alignment/z", "uniformity/z", "rank/z", "i_nce/z")
+    measured: ClassVar[tuple[str, ...]] = (*shown, *(f"{metric}/z" for metric in shown))
     needs_labels: ClassVar[bool] = False
 
     recipe: str = "C"

@@ -42,6 +42,7 @@ class AlignUniform(Method):
     views = recipes.C
     revision: ClassVar[int] = 2
     presets: ClassVar = {
+        # that of MoCo v1 with the published weights: the published runs have MoCo's queue, which is not here
         "imagenet": {
             "align": 3.0,
             "t": 3.0,

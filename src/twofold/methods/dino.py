@@ -40,7 +40,7 @@ class DINO(Method):
         prototypes: K, number of outputs. Small data want fewer.
         hidden: Units of the two hidden layers of the projector; 0 for none, a list for any.
         dim: Length of the bottleneck before the last layer; 0 for no projector.
-        norm: Batch norm in the projector of encoders that have it themselves; transformers' never has it.
+        norm: Batch norm in the projector of encoders that are no transformers.
         clip: Largest norm of the gradient of each parameter; 0 for any.
         frozen_epochs: Epochs at the start in which the last layer does not move. Short runs cannot afford it.
         decay_growth: What the weight decay is multiplied by in the end (the paper's goes from 0.04 to 0.4).
@@ -105,7 +105,7 @@ class DINO(Method):
             "prototypes": 4096,
             "norm": False,
             "clip": 0.0,
-            "warm_epochs": 0,
+            "warm_epochs": 50,
             "decay_growth": 1.0,
             "recipe": recipes.D_CIFAR,
             "encoder": "resnet18",

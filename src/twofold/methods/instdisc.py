@@ -76,7 +76,20 @@ class InstDisc(Method):
     later = ("hidden", "hardness")
     presets: ClassVar = {
         "imagenet": IMAGENET,
-        "cifar10": {**IMAGENET, "temperature": 0.1, "proximal": 0.0, "encoder": "resnet18"},
+        "cifar10": {
+            "temperature": 0.1,
+            "proximal": 0.0,
+            "recipe": recipes.single(recipes.A_CIFAR),
+            "encoder": "resnet18",
+            "optimizer": "sgd",
+            "lr": 0.06,
+            "weight_decay": 5e-4,
+            "momentum": 0.9,
+            "warmup": 0.0,
+            "schedule": "constant",
+            "batch_size": 128,
+            "epochs": 200,
+        },
         "small": {
             "fill": True,
             "loss": "softmax",

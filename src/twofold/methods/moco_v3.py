@@ -11,7 +11,7 @@ from twofold.core.batch import Batch, Progress, Step
 from twofold.core.method import MakeEncoder, Method
 from twofold.metrics.i_nce import i_nce
 from twofold.nn.fixed_patches import fix_patches
-from twofold.nn.groups import matrices_and_vectors
+from twofold.nn.groups import matrices_and_vectors, moving
 from twofold.nn.heads import Hidden, bare_norm, mlp
 from twofold.nn.multicrop import apart, embed_views
 from twofold.nn.norm import synchronise
@@ -115,8 +115,8 @@ class MoCoV3(Method):
         self.momentum = momentum
         self.encoder = encoder = make_encoder()
         fix_patches(encoder)
-        transformer = encoder.patch_embedding is not None
-        depth, last = (2, bare_norm) if transformer else (1, None)
+        self.transformer = encoder.patch_embedding is not None
+        depth, last = (2, bare_norm) if self.transformer else (1, None)
         self.projector = mlp(encoder.width, hidden, dim, depth=depth, bias=False, last=bare_norm)
         width = dim or encoder.width
         q_hidden = hidden if predictor_hidden is None else predictor_hidden
@@ -147,7 +147,9 @@ class MoCoV3(Method):
         self.teacher.follow(cosine_momentum(self.momentum, progress))
 
     def param_groups(self) -> list[dict[str, Any]]:
-        """Biases and norms are neither decayed nor scaled by LARS."""
+        """Of a transformer, everything is decayed; else biases and norms are neither decayed nor scaled."""
+        if self.transformer:
+            return [{"params": moving(self)}]
         return matrices_and_vectors(self)
 
     def parts(self) -> dict[str, nn.Module]:

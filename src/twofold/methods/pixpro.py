@@ -54,7 +54,7 @@ class PixPro(Method):
 
     encoder: Encoder
     views = recipes.D
-    fed_by: ClassVar = {"projector": None, "transform": None, "instance_predictor": "instance_projector"}
+    fed_by: ClassVar = dict.fromkeys(("projector", "transform", "instance_projector", "instance_predictor"))
     presets: ClassVar = {
         "imagenet": {
             "optimizer": "lars_out",

@@ -1,6 +1,8 @@
 """SwAV: predict the cluster code of one view from another, with codes balanced over the batch."""
 
-from typing import ClassVar
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -12,7 +14,7 @@ from twofold.core.method import MakeEncoder, Method
 from twofold.nn.heads import Hidden, Prototypes, mlp
 from twofold.nn.multicrop import embed_views
 from twofold.nn.norm import synchronise
-from twofold.nn.queue import Queue
+from twofold.nn.queue import Queue, fitting_length
 from twofold.objectives.clustering import sinkhorn, swapped_prediction
 from twofold.views import recipes
 
@@ -31,9 +33,11 @@ class SwAV(Method):
         prototypes: K, number of prototypes. Small data want fewer.
         hidden: Units of the hidden layer of the projector; 0 for none, a list for any.
         dim: Length of z; 0 for no projector, z = h.
-        frozen_steps: Steps at the start in which prototypes do not move.
+        frozen_steps: Steps at the start in which prototypes do not move: the paper's are an epoch of
+            ImageNet. Where none are asked for, two epochs at most.
         queue: Past embeddings of each global view that join in making codes; 0 for none. The paper
-            takes 3840 with batches of 256 (preset imagenet_256).
+            takes 3840 with batches of 256 (preset imagenet_256). Where none is asked for, it holds at most
+            one of each image, or those of a step.
         queue_epoch: Epoch in which the queue starts to fill.
 
     Traps:
@@ -94,7 +98,6 @@ class SwAV(Method):
             "weight_decay": 1e-6,
             "momentum": 0.9,
             "warmup_epochs": 10,
-            "floor": 1e-3,
             "batch_size": 256,
             "epochs": 1000,
         },
@@ -112,6 +115,15 @@ class SwAV(Method):
             "weight_decay": 1e-4,
         },
     }
+
+    @classmethod
+    def fit_to(cls, arguments: Mapping[str, Any], images: int, batch_size: int) -> dict[str, Any]:
+        """Of few images, fewer embeddings are kept, and prototypes move sooner."""
+        queue, two_epochs = arguments["queue"], 2 * math.ceil(images / batch_size)
+        return {
+            "frozen_steps": min(arguments["frozen_steps"], two_epochs),
+            "queue": fitting_length(max(queue, batch_size), images, batch_size) if queue else 0,
+        }
 
     def __init__(
         self,

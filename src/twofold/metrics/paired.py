@@ -20,11 +20,12 @@ def paired_difference(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n
     """The mean of ``one - other`` with its 95% interval over images.
 
     Agresti & Min's interval for matched proportions (Statistics in Medicine 24, 2005, "Wald+2"), written for
-    any figures from 0 to 1: half an image is added that one alone gets right, half an image that the other
-    alone does, and one on which they agree. It holds for few images, too, and where nobody differs.
+    any figures: half an image is added that one alone gets right, half an image that the other alone does,
+    and one on which they agree. It holds for few images, too, and where nobody differs. Where images weigh
+    more or less than 1, what is added weighs as much as the heaviest.
 
     Args:
-        one: Figure of each image, from 0 to 1.
+        one: Figure of each image, from 0 to 1, or to a weight that is 1 on average.
         other: Of the same images.
 
     Raises:
@@ -35,7 +36,8 @@ def paired_difference(one: Float[np.ndarray, " n"], other: Float[np.ndarray, " n
     each = (one - other).astype(np.float64)
     value, count = float(each.mean()), len(each) + 2
     middle = float(each.sum()) / count
-    half = Z * math.sqrt((float(np.square(each).sum() + 1) / count - middle**2) / count)
+    heaviest = max(1.0, float(np.abs([one, other]).max()))
+    half = Z * math.sqrt((float(np.square(each).sum() + heaviest**2) / count - middle**2) / count)
     return Estimate(value, min(value, max(-1.0, middle - half)), max(value, min(1.0, middle + half)))
 
 

@@ -1,9 +1,9 @@
 """Scores as a table: a row for everything that was judged, a column for every way of judging."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from twofold.core.evaluation import Score
 
@@ -202,6 +202,10 @@ def _always_told(score: Score) -> list[str]:
 def _telling_keys(scores: Sequence[Score]) -> list[str]:
     """The first protocol entries that tell the scores of one subject apart, long ones last."""
     chosen = [TO]
+
+    def told(protocols: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> int:
+        return len({tuple(repr(protocol.get(key)) for key in keys) for protocol in protocols})
+
     for subject in dict.fromkeys(score.subject for score in scores):
         protocols = [score.protocol for score in scores if score.subject == subject]
         values = {
@@ -210,7 +214,6 @@ def _telling_keys(scores: Sequence[Score]) -> list[str]:
         }
         differing = [key for key, each in values.items() if len(each) > 1]
         for key in sorted(differing, key=lambda key: max(map(len, values[key])) > _LONG):
-            told = {tuple(repr(protocol.get(k)) for k in chosen) for protocol in protocols}
-            if key not in chosen and len(told) < len(protocols):
+            if told(protocols, [*chosen, key]) > told(protocols, chosen):
                 chosen.append(key)
     return chosen[1:]

@@ -59,13 +59,12 @@ class Alarms:
 def _embedding(figures: Figures) -> Alarm | None:
     """All embeddings the same, along one direction, or along few: the worst of them that holds."""
     now, untrained = figures.now, figures.untrained
-    early = figures.progress.epoch == 0 and now.get("assignment_information", 0.0) > _TWO_GROUPS
-    if early or not {"std", "rank"} <= now.keys() & untrained.keys():
-        return None  # in the beginning embeddings whose targets tell images apart may lie in few directions
+    if not {"std", "rank"} <= now.keys() & untrained.keys():
+        return None
     if now["std"] < 0.15 * untrained["std"]:
         seen = f"(std {now['std']:.2g}, {untrained['std']:.2g} before the first step)"
         return Alarm("collapse", f"every image gets nearly the same embedding {seen}: {_STEADIER}")
-    if "positive" not in now or now["rank"] > 0.25 * untrained["rank"]:
+    if "positive" not in now or now["rank"] > 0.25 * untrained["rank"] or _begins_well(figures):
         return None  # with labels as targets, few directions are what is wanted
     seen = f"(effective rank {now['rank']:.2g}, {untrained['rank']:.2g} before the first step)"
     if now["rank"] < 2:
@@ -74,6 +73,16 @@ def _embedding(figures: Figures) -> Alarm | None:
         return Alarm("low_rank", f"embeddings use a few directions only {seen}: {_STEADIER}")
     return None
 
+
+def _begins_well(figures: Figures) -> bool:
+    """In the beginning embeddings may lie in few directions, if their targets tell images apart."""
+    told = figures.now.get("assignment_information", 0.0)
+    early = figures.progress.epoch == 0 or figures.progress.step <= _BEGINNING
+    return early and told > _TWO_GROUPS
+
+
+_BEGINNING = 100
+"""Steps: of few images many epochs."""
 
 _TWO_GROUPS = math.log(2)
 """Nats; what targets tell at most of images that all lie at the two ends of one direction."""

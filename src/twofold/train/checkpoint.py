@@ -1,8 +1,9 @@
 """Checkpoints: written aside, renamed, verified on load; the one before the last is kept."""
 
 import hashlib
+import pickletools
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ LAST, PREVIOUS = "last.ckpt", "previous.ckpt"
 
 _MOST_VALUES = 1_000_000
 """In a state; a training has some thousands."""
+
+_MOST_NAMES = 4
+"""Of one tensor, whose numbers a file holds once; a teacher's encoder has two."""
 
 
 def keep_checkpoint(folder: Path, state: dict[str, Any]) -> None:
@@ -82,8 +86,9 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         )
     try:
         _refuse_packed(path)
+        _refuse_folded(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-        state: dict[str, Any] = content["state"]
+        state: dict[str, Any] = dict(content["state"])
         _refuse_bomb(state, path.stat().st_size)
         whole = content["digest"] == digest(state)
     except OSError:
@@ -132,19 +137,65 @@ def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def _refuse_packed(path: Path) -> None:
     """What torch saves is a zip that packs nothing; a packed one may unpack to any size."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-                raise ValueError("it is packed")
+    with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("it is packed")
+
+
+def _refuse_folded(path: Path) -> None:
+    """A tuple of two tuples of two tuples ... takes a few bytes, and for ever to be the key of a dict.
+
+    No value is made to see that: what each instruction of the file does to a stack is known.
+    """
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(".pkl"):
+                _refuse_heavy(archive.read(name))
+
+
+def _refuse_heavy(pickled: bytes) -> None:
+    stack: list[int] = []  # how many values each entry stands for; 0 is a mark
+    memo: dict[Any, int] = {}
+    for code, argument, _ in pickletools.genops(pickled):
+        taken = _taken(stack, code.stack_before)
+        match code.name:
+            case "MARK":
+                stack.append(0)
+            case "GET" | "BINGET" | "LONG_BINGET":
+                stack.append(memo[argument])
+            case "PUT" | "BINPUT" | "LONG_BINPUT":
+                memo[argument] = stack[-1]
+            case "MEMOIZE":
+                stack += taken
+                memo[len(memo)] = stack[-1]
+            case "TUPLE" | "TUPLE1" | "TUPLE2" | "TUPLE3":
+                stack.append(1 + sum(taken))
+            case "DUP":
+                stack += 2 * taken
+            case _:
+                stack += [1] * len(code.stack_after)
+        if stack and stack[-1] > _MOST_VALUES:
+            raise ValueError("it holds more than its file")
+
+
+def _taken(stack: list[int], kinds: Sequence[object]) -> list[int]:
+    """What an instruction takes off the stack: so many entries, and before them all that a mark begins."""
+    slices = (pickletools.markobject, pickletools.stackslice)
+    taken: list[int] = []
+    if pickletools.markobject in kinds:
+        while top := stack.pop():
+            taken.append(top)
+    return taken + [stack.pop() for kind in kinds if kind not in slices]
 
 
 def _refuse_bomb(state: Any, size: int) -> None:
     """A few bytes can say that one number fills a terabyte, or that a list holds itself."""
-    waiting, seen = [state], 0
+    waiting, seen, bytes_seen = [state], 0, 0
     while waiting:
         value = waiting.pop()
         seen += 1
-        if seen > _MOST_VALUES or (isinstance(value, Tensor) and value.nbytes > size):
+        bytes_seen += value.nbytes if isinstance(value, Tensor) else 0
+        if seen > _MOST_VALUES or bytes_seen > _MOST_NAMES * size:
             raise ValueError("it holds more than its file")
         if isinstance(value, dict):
             waiting += value.values()

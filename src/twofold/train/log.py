@@ -30,5 +30,9 @@ class Log:
         self._append({"step": step, "alarm": name, "text": text})
 
     def _append(self, line: dict[str, object]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            error.filename = error.filename or str(self.path)  # of a full disk, nobody says where it is
+            raise

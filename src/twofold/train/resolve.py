@@ -118,7 +118,7 @@ def resolve(request: Request, source: Source, images: int, *, accelerator: bool)
     """
     method = registry.find("methods", request.method)
     defaults = choose(source, accelerator=accelerator, size=request.size)
-    chosen = _preset(method, request.method, request.preset, defaults)
+    chosen = _preset(method, request, defaults)
     preset = method.presets.get(chosen, {})
     usual = hyper_parameters(method)
     known = set(usual)
@@ -204,13 +204,15 @@ def _check_number(name: str, value: float) -> None:
         raise UsageError(f"--{name.replace('_', '-')} must be {bounds}, not {value}")
 
 
-def _preset(method: type[Method], name: str, asked: str | None, defaults: Defaults) -> str:
+def _preset(method: type[Method], request: Request, defaults: Defaults) -> str:
+    """As asked; else of those for such a machine, as ``imagenet`` and ``imagenet_256``, by the batch."""
+    asked, batch_size = request.preset, request.batch_size or defaults.batch_size
     if asked is not None and asked not in ("paper", *method.presets):
         known = ["paper", *method.presets]
-        raise UsageError(f"{name} has no preset '{asked}' (it has: {', '.join(known)})")
+        raise UsageError(f"{request.method} has no preset '{asked}' (it has: {', '.join(known)})")
     fitting = [each for each in method.presets if each.split("_")[0] == defaults.preset] or ["small"]
     sizes = {each: method.presets.get(each, {}).get("batch_size", PRESET_BATCH) for each in fitting}
-    return asked or min(fitting, key=lambda each: abs(math.log(sizes[each] / defaults.batch_size)))
+    return asked or min(fitting, key=lambda each: abs(math.log(sizes[each] / max(1, batch_size))))
 
 
 def _recipe(request: Request, method: type[Method], own: Recipe, view_size: int) -> Recipe:

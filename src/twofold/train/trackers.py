@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from twofold.core.errors import UsageError
@@ -50,6 +50,7 @@ def _require_place_for_mlflow() -> None:
     """Its light package writes to servers only, and by default it is told to write into a database."""
     import mlflow
 
+    _wait_less()
     try:
         mlflow.MlflowClient().search_experiments(max_results=1)
     except mlflow.exceptions.MlflowException as error:
@@ -60,7 +61,12 @@ def _require_place_for_mlflow() -> None:
         ) from error
 
 
-def open_tracker(name: Name, folder: RunFolder, done: int) -> Tracker:
+def _wait_less() -> None:
+    """For a server that does not answer: by itself, MLflow tries for minutes, each time."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+
+
+def open_tracker(name: Name, folder: RunFolder, done: int, note: Callable[[str], None]) -> Tracker:
     """A tracker of the run in a folder; a resumed run goes on in the same place.
 
     Args:
@@ -68,15 +74,54 @@ def open_tracker(name: Name, folder: RunFolder, done: int) -> Tracker:
             their own environment variables say.
         folder: The run.
         done: Its steps so far; what was told of later ones is of no account.
+        note: Is told where figures are no longer taken, which ends no training.
     """
     require(name)
+    tracker: Tracker
     match name:
         case "tensorboard":
-            return TensorBoard(folder, done)
+            tracker = TensorBoard(folder, done)
         case "wandb":
-            return Wandb(folder)
+            tracker = Wandb(folder)
         case "mlflow":
-            return Mlflow(folder)
+            tracker = Mlflow(folder)
+    return Forgiving(tracker, name, note)
+
+
+class Forgiving:
+    """A tracker that is told nothing more once it has failed: the training goes on, and its log has all.
+
+    Args:
+        tracker: Which may fail.
+        name: What it is called.
+        note: Is told that it did.
+    """
+
+    def __init__(self, tracker: Tracker, name: Name, note: Callable[[str], None]) -> None:
+        self._tracker: Tracker | None = tracker
+        self._name, self._note = name, note
+
+    def log(self, step: int, figures: Mapping[str, float]) -> None:
+        """As the tracker does."""
+        self._tell(lambda tracker: tracker.log(step, figures))
+
+    def alarm(self, step: int, name: str, text: str) -> None:
+        """As the tracker does."""
+        self._tell(lambda tracker: tracker.alarm(step, name, text))
+
+    def close(self, error: BaseException | None) -> None:
+        """As the tracker does."""
+        self._tell(lambda tracker: tracker.close(error))
+
+    def _tell(self, what: Callable[[Tracker], None]) -> None:
+        if self._tracker is None:
+            return
+        try:
+            what(self._tracker)
+        except Exception as error:  # whatever its package raises
+            self._tracker = None
+            why = str(error).strip().partition("\n")[0]
+            self._note(f"! {self._name} takes no more figures ({why}): log.jsonl goes on to have them all")
 
 
 class TensorBoard:
@@ -85,7 +130,7 @@ class TensorBoard:
     def __init__(self, folder: RunFolder, done: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(folder.path, purge_step=done + 1 if done else None)
+        self._writer = SummaryWriter(folder.path, purge_step=done + 1)
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
         """One scalar a figure."""
@@ -138,6 +183,7 @@ class Mlflow:
         import mlflow
         from mlflow.entities import Metric
 
+        _wait_less()
         self._metric = Metric
         experiment = os.environ.get("MLFLOW_EXPERIMENT_NAME", "twofold")
         found = mlflow.set_experiment(experiment).experiment_id

@@ -52,7 +52,7 @@ class Watcher:
         self._training, self._show = training, show
         self._pace = Pace(training.stream.batch_size)
         self._log = Log(folder.path / "log.jsonl")
-        self._tracker = open_tracker(track, folder, training.step) if track else None
+        self._tracker = open_tracker(track, folder, training.step, show.note) if track else None
         self._every = max(
             1, min(training.total // _LINES, training.stream.steps_per_epoch // _LINES_AN_EPOCH)
         )

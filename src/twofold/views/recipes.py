@@ -207,6 +207,9 @@ def _colourless(operation: Operation) -> Operation | None:
 A = pair("A", Crop(scale=(0.2, 1.0)), Jitter(0.4, 0.4, 0.4, 0.4, p=1.0), Gray())
 """InstDisc (1805.01978), MoCo v1 (1911.05722), PIRL (1912.01991)."""
 
+A_CIFAR = dataclasses.replace(A.without(Flip), name="A-cifar")
+"""InstDisc on CIFAR, as its code was published: not mirrored."""
+
 B = pair("B", Crop(scale=(0.2, 1.0)), Jitter(0.4, 0.4, 0.4, 0.1), Gray(), Blur())
 """MoCo v2 (2003.04297), SimSiam (2011.10566)."""
 
