@@ -8,6 +8,7 @@ import torch
 from twofold.core.errors import TwofoldError, UsageError
 from twofold.evaluations import _floors
 from twofold.evaluations._judge import judge
+from twofold.evaluations._look import Look
 from twofold.evaluations._task import make_task
 from twofold.evaluations.clusters import Clusters
 from twofold.evaluations.few_labels import FewLabels
@@ -259,3 +260,26 @@ def test_clusters_and_retrieval_judge_every_subject_beside_its_floors(data, file
         for name in ("clusters", "retrieval")
     }
     assert all(one.low <= one.value <= one.high for one in found.scores)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "sides"),
+    [
+        ([Invariance(images=4)], []),
+        ([Retrieval(), Invariance(images=4)], ["judge"]),
+        ([Retrieval(), Knn((1,))], ["fit", "judge"]),
+    ],
+)
+def test_images_whose_features_no_protocol_reads_are_not_embedded(
+    protocols, sides, data, engine, monkeypatch
+):
+    task, embedded, features = make_task(data), [], Look.features
+
+    def watched(look, images, *of, **how):
+        embedded.append("fit" if images is task.fit else "judge")
+        return features(look, images, *of, **how)
+
+    monkeypatch.setattr(Look, "features", watched)
+    found = judge(["random:resnet18_w4"], data, task, protocols, engine=engine, beside_floors=False)
+    assert embedded == sides * 3  # three random networks
+    assert {score.evaluation for score in found.scores} == {type(p).__name__.lower() for p in protocols}

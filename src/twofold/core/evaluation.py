@@ -4,7 +4,8 @@ A protocol is one file in ``evaluations/``: a frozen dataclass, called with an `
 
 - ``shown``: the metrics that a table shows, by default ``accuracy``;
 - ``measured``: all that a table can show, by default what is shown, and beside accuracy ``macro_f1``;
-- ``needs_labels``: False where it judges unlabelled images, too.
+- ``needs_labels``: False where it judges unlabelled images, too;
+- ``reads``: the sides of ``Embedded`` whose features it reads, by default ``fit`` and ``judge``.
 """
 
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ def measured_metrics(evaluation: Any) -> tuple[str, ...]:
     shown = shown_metrics(evaluation)
     usual = ("accuracy", "macro_f1") if shown == ("accuracy",) else shown
     found: tuple[str, ...] = getattr(evaluation, "measured", usual)
+    return found
+
+
+def read_sides(evaluation: Any) -> tuple[str, ...]:
+    """The sides whose features a protocol reads: those that none reads need not be embedded."""
+    found: tuple[str, ...] = getattr(evaluation, "reads", ("fit", "judge"))
     return found
 
 

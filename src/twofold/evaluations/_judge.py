@@ -1,15 +1,16 @@
 """Judges subjects beside their floors."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
+import torch
 from torch import nn
 
 from twofold.core.errors import UsageError
-from twofold.core.evaluation import Artefact, Evaluation, Score
+from twofold.core.evaluation import Artefact, Evaluation, Score, read_sides
 from twofold.core.source import Source
 from twofold.data.screen import Screen
 from twofold.evaluations._floors import floors
@@ -135,12 +136,22 @@ def _beside(everyone: dict[str, Subject], floor: Subject, subject: Subject) -> s
     return name
 
 
-def embed(subject: Subject, network: nn.Module, task: Task, engine: Engine, screen: Screen) -> Embedded:
-    """A subject's features of the task, by one of its networks."""
+def embed(
+    subject: Subject,
+    network: nn.Module,
+    task: Task,
+    engine: Engine,
+    screen: Screen,
+    *,
+    sides: Collection[str],
+) -> Embedded:
+    """A subject's features of the task, by one of its networks; of sides that nobody reads there are none."""
     parts = {name: engine.place(part) for name, part in subject.parts().items()}
     look = Look(engine.place(network), subject.size, subject.channels, engine, screen, parts)
-    with screen.bar(subject.name, len(task.fit) + len(task.judge)) as advance:
-        fit, judge = (look.features(images, advance=advance) for images in (task.fit, task.judge))
+    images = {side: images for side, images in (("fit", task.fit), ("judge", task.judge)) if side in sides}
+    with screen.bar(subject.name, sum(map(len, images.values()))) as advance:
+        found = {side: look.features(some, advance=advance) for side, some in images.items()}
+    fit, judge = (found.get(side, torch.empty(0, 0, device=engine.device)) for side in ("fit", "judge"))
     protocol = {**task.protocol, **subject.protocol, "precision": engine.precision}
     return Embedded(subject.name, task, fit, judge, protocol, look)
 
@@ -149,9 +160,9 @@ def _judged(
     subject: Subject, task: Task, evaluations: Sequence[Evaluation], engine: Engine, screen: Screen
 ) -> list[list[Score | Artefact]]:
     """What each of the subject's networks came to."""
-    repeats = []
+    repeats, sides = [], {side for each in evaluations for side in read_sides(each)}
     for number, make in enumerate(subject.networks):
-        embedded = embed(subject, make(), task, engine, screen)._replace(network=number)
+        embedded = embed(subject, make(), task, engine, screen, sides=sides)._replace(network=number)
         found: list[Score | Artefact] = []
         for evaluation in evaluations:
             name = type(evaluation).__module__.rpartition(".")[2]

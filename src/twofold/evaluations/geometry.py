@@ -54,6 +54,7 @@ class Geometry:
     shown: ClassVar[tuple[str, ...]] = ("alignment", "uniformity", "rank", "i_nce")
     measured: ClassVar[tuple[str, ...]] = (*shown, *(f"{metric}/z" for metric in shown))
     needs_labels: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ("judge",)
 
     recipe: str = "C"
     images: int = 2048

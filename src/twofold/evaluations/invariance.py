@@ -38,6 +38,7 @@ class Invariance:
 
     shown: ClassVar[tuple[str, ...]] = ("crop", "hue", "rotation")
     needs_labels: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
 
     images: int = 512
 

@@ -53,6 +53,7 @@ class LocalFeatures:
 
     shown: ClassVar[tuple[str, ...]] = ("explained",)
     needs_labels: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
 
     clusters: tuple[int, ...] = (4, 8, 16)
     images: int = 128

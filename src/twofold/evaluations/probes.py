@@ -60,6 +60,7 @@ class Probes:
         *("colour/z", "rotation/z", "noise/z", "sobel/z"),
     )
     needs_labels: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
 
     images: int = 5000
 

@@ -35,6 +35,7 @@ class Retrieval:
     """
 
     shown: ClassVar[tuple[str, ...]] = ("recall@1", "map")
+    reads: ClassVar[tuple[str, ...]] = ("judge",)
 
     ranks: tuple[int, ...] = (1, 5, 10)
     queries: int = 10_000

@@ -73,6 +73,7 @@ class Transfer:
 
     shown: ClassVar[tuple[str, ...]] = ("score",)
     needs_labels: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ()
 
     data: tuple[str, ...] = ()
     finetune: bool = False
