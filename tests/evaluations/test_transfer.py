@@ -232,11 +232,12 @@ def test_labels_and_the_range_of_values_may_be_named(given, tmp_path):
         Image.fromarray(pixels.astype(np.uint16)).save(folder / f"{row}.png")
     lines = ["path,label", *(f"{row}.png,{'ab'[row % 2]}" for row in range(40))]
     (folder / "labels.csv").write_text("\n".join(lines))
-    named = Transfer(data=(str(folder),), labels=(str(folder / "labels.csv"),), value_range="0:900")
+    named = Transfer(data=(str(folder),), labels=(str(folder / "labels.csv"),), value_range="0:1800")
     (score,) = named(given._replace(look=dataclasses.replace(given.look, size=8)))
     assert score.value == 1
     (source, _), *_ = named._opened
-    assert source.splits["train"].read(np.arange(2)).float().mean() == pytest.approx(127, abs=8)
+    half = 255 * 450 / 1800  # by their own range it would be twice that
+    assert source.splits["train"].read(np.arange(40)).float().mean() == pytest.approx(half, abs=4)
 
 
 def test_labels_of_another_number_of_data_sets_are_refused():
