@@ -77,6 +77,17 @@ def test_few_labels_are_compared_on_the_same_draws(photos, capsys):
     assert said.count("1 - 2") == 2
 
 
+def test_draws_of_probes_and_of_trained_networks_are_both_told():
+    """The network is trained on fewer of them."""
+    scores = [
+        Score("run", "few_labels", "accuracy", 0.5, 0.5, 0.5, {"arm": arm, "draws": n}, per_image=np.ones(3))
+        for arm, n in (("probe", 20), ("finetune", 3))
+    ]
+    assert _comparable(scores, None)[1] == [
+        "few_labels: on the same 20 and 3 draws of labels; others may differ"
+    ]
+
+
 def test_columns_that_are_left_out_are_named():
     """Also where others of the same protocol stay."""
 

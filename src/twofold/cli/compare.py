@@ -93,8 +93,14 @@ def _comparable(scores: Sequence["Score"], metric: str | None) -> tuple[list["Sc
     lacking = [f"{without}: not compared, for want of a figure of each image"] if without else []
     if not told:
         raise TwofoldError("".join(lacking) or "none of the protocols can judge any of these")
-    drawn = {score.evaluation: score.protocol["draws"] for score in told if "draws" in score.protocol}
-    same = [f"{name}: on the same {n} draws of labels; others may differ" for name, n in drawn.items()]
+    drawn: dict[str, dict[str, None]] = {}
+    for score in told:
+        if "draws" in score.protocol:
+            drawn.setdefault(score.evaluation, {})[str(score.protocol["draws"])] = None
+    same = [
+        f"{name}: on the same {' and '.join(numbers)} draws of labels; others may differ"
+        for name, numbers in drawn.items()
+    ]
     return told, [*lacking, *same, *_looked_at_test(told)]
 
 
