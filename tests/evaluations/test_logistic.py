@@ -151,5 +151,16 @@ def test_products_of_many_rows_are_the_usual_ones(count, amx, monkeypatch):
     random = torch.Generator().manual_seed(0)
     rows, few = torch.randn(count, 7, generator=random), torch.randn(3, 7, generator=random)
     weights = torch.randn(3, count, generator=random)
-    torch.testing.assert_close(Rows(rows).times(few), few @ rows.T)
-    torch.testing.assert_close(Rows(rows).weighted(weights), weights @ rows, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(Rows(rows, 3).times(few), few @ rows.T)
+    torch.testing.assert_close(Rows(rows, 3).weighted(weights), weights @ rows, atol=1e-4, rtol=1e-4)
+
+
+def test_products_of_many_classes_hold_no_sum_of_each_chunk(monkeypatch):
+    """Of a million images and a thousand classes these would take gigabytes."""
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    shapes, real = [], torch.bmm
+    monkeypatch.setattr(torch, "bmm", lambda *of: shapes.append(of[0].shape) or real(*of))
+    for classes, chunks in ((10, 3), (100, 0)):
+        shapes.clear()
+        Rows(torch.zeros(3000, 7), classes).weighted(torch.zeros(classes, 3000))
+        assert [shape[0] + 1 for shape in shapes] == [chunks] * bool(chunks)

@@ -62,7 +62,7 @@ class LogisticRegression:
             self._basis, coordinates = torch.linalg.qr(features.T)
             features = coordinates.T.contiguous()
         some = features[:: max(1, rows // _MOMENT_ROWS)]
-        self._rows = Rows(features)
+        self._rows = Rows(features, classes)
         self._targets = functional.one_hot(labels, classes).T.to(features.dtype)
         self._hessian = some.T @ some * (_CURVATURE / len(some))
 

@@ -7,6 +7,9 @@ from torch import Tensor
 _CHUNK = 1024
 """Rows that stay in a core's cache while they are multiplied."""
 
+_FEW = 32
+"""Vectors for which that pays: the sums of chunks, each as large as the result, are held all at once."""
+
 
 class Rows:
     """Rows that are multiplied again and again with a handful of vectors.
@@ -16,10 +19,11 @@ class Rows:
 
     Args:
         rows: As they are multiplied.
+        vectors: How many they will be multiplied with.
     """
 
-    def __init__(self, rows: Float[Tensor, "n d"]) -> None:
-        whole = len(rows) // _CHUNK * _CHUNK if _chunks_pay(rows) else 0
+    def __init__(self, rows: Float[Tensor, "n d"], vectors: int) -> None:
+        whole = len(rows) // _CHUNK * _CHUNK if vectors <= _FEW and _chunks_pay(rows) else 0
         self._chunks = rows[:whole].view(-1, _CHUNK, rows.shape[1])
         self._rest = rows[whole:]
 
